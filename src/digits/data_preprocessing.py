@@ -1,0 +1,111 @@
+"""Between images as they are stored and numbers as the network wants them: scaling, splitting, batches.
+
+Images stay ``uint8`` until their batch is taken; a training batch is gathered and scaled straight into buffers that are
+made once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from digits.activations import Array
+
+SIDE = 28  # pixels along each side of an MNIST image
+
+
+def as_inputs(images: Array, input_shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Bring images into the shape and dtype that a network takes, copying only where needed.
+
+    Args:
+        images: ``(n, 784)``, ``(n, 28, 28)`` or ``(n, *input_shape)``; ``uint8`` 0…255 or floating point 0…1.
+        input_shape: of one image, as the network's first layer wants it.
+        dtype: of the network.
+
+    Returns:
+        ``(n, *input_shape)`` of that dtype, 0…1.
+
+    Raises:
+        ValueError: if shape, dtype or range are others.
+    """
+    images = np.asarray(images)
+    check_shape(images, input_shape)
+    images = images.reshape(len(images), *input_shape)
+    if images.dtype == np.uint8:
+        return np.divide(images, 255, dtype=dtype)
+    if images.dtype.kind != "f":
+        raise ValueError(f"images must be uint8 0…255 or floating point 0…1; got {images.dtype}")
+    if images.size and not (images.min() >= 0 and images.max() <= 1):
+        raise ValueError(
+            f"floating-point images must lie in 0…1; got {images.min():g}…{images.max():g}."
+            " Divide by 255, or pass uint8"
+        )
+    return images.astype(dtype, copy=False)
+
+
+def check_shape(images: Array, input_shape: tuple[int, ...]) -> None:
+    """Raise a ``ValueError`` that names both shapes unless ``images`` is a batch of such inputs."""
+    if images.ndim < 2 or prod(images.shape[1:]) != prod(input_shape):
+        wanted = "(n, 784) or (n, 28, 28)" if prod(input_shape) == SIDE * SIDE else f"(n, *{input_shape})"
+        raise ValueError(f"images must have shape {wanted}; got {images.shape}")
+
+
+def validation_size(count: int, wanted: int) -> int:
+    """How many of the last images of a training set to hold out: as many as wanted, but never over a sixth of them."""
+    return min(wanted, count // 6)
+
+
+class Batches:
+    """The batches of one training set, epoch by epoch, each image once an epoch, in an order drawn anew.
+
+    The order of an epoch depends on the seed and the epoch's number only, so training can be resumed in its middle.
+
+    Args:
+        images: ``(n, 28, 28)`` or ``(n, 784)`` ``uint8``.
+        labels: ``(n,)`` integers.
+        batch_size: images a batch; the last one of an epoch may be shorter.
+        seed: of the order.
+        shuffle: False keeps the order of the file, a famous mistake.
+
+    Raises:
+        ValueError: if the images are not ``uint8``, or there is not one label for each.
+    """
+
+    def __init__(self, images: Array, labels: Array, batch_size: int, seed: int, *, shuffle: bool = True) -> None:
+        if images.dtype != np.uint8 or labels.shape != (len(images),):
+            raise ValueError(
+                f"batches need uint8 images and a label for each; got {images.dtype}, {len(images)} images,"
+                f" labels of shape {labels.shape}"
+            )
+        self.images = images.reshape(len(images), -1)
+        self.labels = labels
+        self.batch_size = min(batch_size, len(images))
+        self.seed = seed
+        self.shuffle = shuffle
+        self._pixels = np.empty((self.batch_size, self.images.shape[1]), np.uint8)
+        self._inputs = np.empty(self._pixels.shape, np.float32)
+        self._labels = np.empty(self.batch_size, labels.dtype)
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return -(-len(self.images) // self.batch_size)
+
+    def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Array, Array]]:
+        """The batches of an epoch, from batch ``start`` on.
+
+        Yields:
+            ``(n, 784) float32`` 0…1 and ``(n,)`` labels, in buffers that the next batch overwrites.
+        """
+        order = np.arange(len(self.images))
+        if self.shuffle:
+            np.random.default_rng([self.seed, number]).shuffle(order)
+        for first in range(start * self.batch_size, len(order), self.batch_size):
+            chosen = order[first : first + self.batch_size]
+            pixels, inputs, labels = (b[: len(chosen)] for b in (self._pixels, self._inputs, self._labels))
+            np.take(self.images, chosen, axis=0, out=pixels, mode="clip")
+            np.divide(pixels, 255, out=inputs, dtype=np.float32)
+            np.take(self.labels, chosen, out=labels, mode="clip")
+            yield inputs, labels

@@ -1,0 +1,45 @@
+"""The loss: softmax and cross-entropy in one piece.
+
+Together they are simpler than apart. With z the logits of one image, p = softmax(z) and t its label,
+
+    loss      L = −log p_t = log Σⱼ exp(zⱼ) − z_t
+    gradient  ∂L/∂zᵢ = pᵢ − [i = t]
+
+(Bishop 2006, equation 4.109): the prediction minus the truth. A batch's loss is the mean over its images, so each
+image's gradient is divided by their number.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from digits.activations import Array
+
+
+class SoftmaxCrossEntropy:
+    """The mean cross-entropy of a batch between softmax(logits) and the labels, with its gradient.
+
+    Safe for logits of any finite size: the row's largest logit is subtracted before exp, and the logarithm is taken of
+    a sum that is at least 1, never of a probability that may have become 0.
+    """
+
+    def __call__(self, logits: Array, labels: Array) -> tuple[float, Array]:
+        """Compute the loss, and turn the logits into their gradient, in place.
+
+        Args:
+            logits: ``(n, classes)``, floating point; overwritten with the gradient.
+            labels: ``(n,)`` integers from 0 to classes − 1.
+
+        Returns:
+            The mean loss in nats, and ∂loss/∂logits: the same array as ``logits``.
+        """
+        rows = np.arange(len(logits))
+        logits -= logits.max(axis=1, keepdims=True)
+        label_logits = logits[rows, labels]  # (n,), a copy
+        gradients = np.exp(logits, out=logits)
+        sums = gradients.sum(axis=1, keepdims=True)  # (n, 1), each at least exp(0) = 1
+        loss = float(np.mean(np.log(sums[:, 0]) - label_logits))
+        gradients /= sums  # the probabilities
+        gradients[rows, labels] -= 1
+        gradients /= len(gradients)
+        return loss, gradients

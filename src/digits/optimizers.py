@@ -1,0 +1,218 @@
+"""Gradient descent, its relatives, and learning rates over time.
+
+An optimizer works on two flat vectors, the network's ``parameters`` and ``gradients``, and changes the parameters in
+place: no loop over layers, and no allocation after the first step. Each has ``learning_rate`` (may be changed between
+steps) and ``weight_decay``. θ are the parameters, g the gradients, η the learning rate, λ the weight decay.
+
+``weight_decay`` of SGD, Momentum and Nesterov is L2 decay: it adds λ/2·|θ|² to the loss, so λ·θ to the gradient.
+AdamW's is "decoupled" (see there). As in PyTorch, biases decay too. The gradients are overwritten where that saves a
+pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import cos, pi
+from typing import Any, ClassVar
+
+import numpy as np
+
+from digits.activations import Array
+
+
+class Optimizer:
+    """What all have in common: a learning rate, L2 decay, and state vectors as long as the parameters.
+
+    Attributes:
+        vectors: the names of the state vectors, which start at 0; a checkpoint keeps them.
+        steps: how many steps were taken.
+    """
+
+    vectors: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, learning_rate: float, weight_decay: float = 0.0) -> None:
+        if not 0 < learning_rate < float("inf"):
+            raise ValueError(f"the learning rate must be a positive number; got {learning_rate}")
+        if not 0 <= weight_decay < float("inf"):
+            raise ValueError(f"the weight decay must be 0 or a positive number; got {weight_decay}")
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.steps = 0
+        self._scratch: Array | None = None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(learning_rate={self.learning_rate})"
+
+    def step(self, parameters: Array, gradients: Array) -> None:
+        """Change the parameters, in place, by one step downhill."""
+        if self._scratch is None:
+            self._scratch = np.empty_like(parameters)
+            for name in self.vectors:
+                if not hasattr(self, name):
+                    setattr(self, name, np.zeros_like(parameters))
+        self.steps += 1
+        self._step(parameters, gradients, self._scratch)
+
+    def _step(self, parameters: Array, gradients: Array, scratch: Array) -> None:
+        raise NotImplementedError
+
+    def _add_l2_decay(self, parameters: Array, gradients: Array, scratch: Array) -> None:
+        if self.weight_decay:
+            gradients += np.multiply(parameters, self.weight_decay, out=scratch)
+
+    def state(self) -> dict[str, Any]:
+        """All that the next step depends on, besides the constructor's arguments; the arrays are copies."""
+        vectors = {name: getattr(self, name).copy() for name in self.vectors if hasattr(self, name)}
+        return {"steps": self.steps, "learning_rate": self.learning_rate, **vectors}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to what ``state()`` returned."""
+        self.steps, self.learning_rate = state["steps"], state["learning_rate"]
+        for name in self.vectors:
+            if name in state:
+                setattr(self, name, state[name].copy())
+            elif hasattr(self, name):
+                getattr(self, name).fill(0)  # the state is from before the first step
+
+
+class SGD(Optimizer):
+    """Gradient descent, plain: θ ← θ − η·g (Robbins and Monro 1951, on batches)."""
+
+    def _step(self, parameters: Array, gradients: Array, scratch: Array) -> None:
+        self._add_l2_decay(parameters, gradients, scratch)
+        parameters -= np.multiply(gradients, self.learning_rate, out=scratch)
+
+
+class Momentum(Optimizer):
+    """A ball that rolls: v ← μ·v + g, θ ← θ − η·v (Polyak 1964; in the form of Sutskever et al. 2013)."""
+
+    vectors = ("velocity",)
+    velocity: Array
+
+    def __init__(self, learning_rate: float, momentum: float = 0.9, weight_decay: float = 0.0) -> None:
+        super().__init__(learning_rate, weight_decay)
+        if not 0 <= momentum < 1:
+            raise ValueError(f"momentum must lie in 0 ≤ momentum < 1; got {momentum}")
+        self.momentum = momentum
+
+    def _step(self, parameters: Array, gradients: Array, scratch: Array) -> None:
+        self._add_l2_decay(parameters, gradients, scratch)
+        self.velocity *= self.momentum
+        self.velocity += gradients
+        parameters -= np.multiply(self.velocity, self.learning_rate, out=scratch)
+
+
+class Nesterov(Momentum):
+    """Momentum that looks ahead: v ← μ·v + g, θ ← θ − η·(g + μ·v) (Nesterov 1983; Bengio et al. 2013, equation 7)."""
+
+    def _step(self, parameters: Array, gradients: Array, scratch: Array) -> None:
+        self._add_l2_decay(parameters, gradients, scratch)
+        self.velocity *= self.momentum
+        self.velocity += gradients
+        gradients += np.multiply(self.velocity, self.momentum, out=scratch)
+        parameters -= np.multiply(gradients, self.learning_rate, out=scratch)
+
+
+class AdamW(Optimizer):
+    """Adam (Kingma and Ba 2015, algorithm 1) with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2).
+
+    m ← β₁·m + (1 − β₁)·g,  v ← β₂·v + (1 − β₂)·g²,  θ ← θ − η·(m̂ / (√v̂ + ε) + λ·θ), where m̂ = m / (1 − β₁ᵗ) and
+    v̂ = v / (1 − β₂ᵗ) make up for the averages' start at 0. The decay goes past the averages: it is not scaled by 1/√v̂.
+    """
+
+    vectors = ("mean", "mean_square")
+    mean: Array
+    mean_square: Array
+
+    def __init__(
+        self,
+        learning_rate: float = 1e-3,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.01,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay)
+        self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
+
+    def _step(self, parameters: Array, gradients: Array, scratch: Array) -> None:
+        self.mean *= self.beta1
+        self.mean += np.multiply(gradients, 1 - self.beta1, out=scratch)
+        self.mean_square *= self.beta2
+        np.multiply(gradients, gradients, out=scratch)
+        scratch *= 1 - self.beta2
+        self.mean_square += scratch
+        # η·m̂ / (√v̂ + ε) = step_size·m / (√v + ε·c), c = √(1 − β₂ᵗ): the corrections cost no pass over the vector
+        correction = (1 - self.beta2**self.steps) ** 0.5
+        step_size = self.learning_rate * correction / (1 - self.beta1**self.steps)
+        np.sqrt(self.mean_square, out=scratch)
+        scratch += self.epsilon * correction
+        np.divide(self.mean, scratch, out=scratch)
+        scratch *= step_size
+        parameters *= 1 - self.learning_rate * self.weight_decay
+        parameters -= scratch
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "momentum": Momentum, "nesterov": Nesterov, "adamw": AdamW}
+
+
+class WeightAverage:
+    """An exponential moving average of the parameters, which generalises better than the last step's.
+
+    a ← a + (1 − d)·(θ − a), with d = min(decay, (1 + t) / (10 + t)) after t steps, so that the random start is soon
+    forgotten (Polyak and Juditsky 1992; the ramp is TensorFlow's ``ExponentialMovingAverage``).
+
+    Args:
+        average: the vector a, changed in place; it starts as the parameters do.
+        decay: d, between 0 and 1.
+    """
+
+    def __init__(self, average: Array, decay: float) -> None:
+        if not 0 < decay < 1:
+            raise ValueError(f"the decay of a weight average must lie between 0 and 1; got {decay}")
+        self.decay = decay
+        self.average = average
+        self.steps = 0
+        self._scratch = np.empty_like(average)
+
+    def update(self, parameters: Array) -> None:
+        """Move the average towards the parameters."""
+        self.steps += 1
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        np.subtract(parameters, self.average, out=self._scratch)
+        self._scratch *= 1 - decay
+        self.average += self._scratch
+
+
+# Schedules: how far training has come (0…1) → a factor on the learning rate.
+
+
+def constant(progress: float) -> float:  # noqa: ARG001
+    """The learning rate stays."""
+    return 1.0
+
+
+def step(progress: float) -> float:
+    """A tenth after half of training, a hundredth after three quarters (as He et al. 2016 do for CIFAR-10)."""
+    return 1.0 if progress < 0.5 else 0.1 if progress < 0.75 else 0.01
+
+
+def cosine(progress: float) -> float:
+    """Half a cosine from 1 down to 0 (Loshchilov and Hutter 2017, equation 5, without restarts)."""
+    return (1 + cos(pi * progress)) / 2
+
+
+def one_cycle(progress: float) -> float:
+    """Up to 1 over the first fifth, then half a cosine down to 0 (after Smith and Topin 2018)."""
+    warm_up = 0.2
+    if progress < warm_up:
+        return 0.04 + 0.96 * progress / warm_up
+    return cosine((progress - warm_up) / (1 - warm_up))
+
+
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "constant": constant,
+    "step": step,
+    "cosine": cosine,
+    "one-cycle": one_cycle,
+}
