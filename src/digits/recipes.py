@@ -1,0 +1,181 @@
+"""Recipes: named, reproducible settings for training. A recipe is data; ``training.py`` is what follows it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from math import isfinite
+from typing import Any, Self
+
+from digits.errors import DigitsError
+from digits.layers import Dense, Dropout, Layer, LeakyReLU, ReLU, Sigmoid, Tanh, count_parameters
+from digits.neural_network import NeuralNetwork
+from digits.optimizers import OPTIMIZERS, SCHEDULES, Optimizer
+
+CLASSES = 10
+MAX_PARAMETERS = 50_000_000  # about 1.2 GB while training with AdamW and weight averaging
+
+ACTIVATIONS: dict[str, type[Layer]] = {"relu": ReLU, "leaky-relu": LeakyReLU, "sigmoid": Sigmoid, "tanh": Tanh}
+
+OPTIMIZER_DEFAULTS = {  # AdamW's learning rate is far too small for the others, and its decay, as L2, far too strong
+    "sgd": {"learning_rate": 0.1, "weight_decay": 0.0},
+    "momentum": {"learning_rate": 0.05, "weight_decay": 0.0},
+    "nesterov": {"learning_rate": 0.05, "weight_decay": 0.0},
+    "adamw": {"learning_rate": 0.003, "weight_decay": 0.01},
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides how a network is trained, but the seed and the data.
+
+    Attributes:
+        name: as ``digits train --recipe`` takes it; "custom" once anything was changed.
+        about: one sentence for ``digits recipes``.
+        hidden: units in each hidden layer.
+        activation: a name of ``ACTIVATIONS``, after every hidden layer.
+        dropout: the share of each hidden layer's outputs that training sets to 0.
+        optimizer: a name of ``OPTIMIZERS``.
+        learning_rate: the highest of the schedule.
+        schedule: a name of ``SCHEDULES``.
+        weight_decay: L2 decay; for "adamw" decoupled.
+        batch_size: images a step.
+        epochs: passes over the training images.
+        weight_average: decay of the moving average of the weights, per step; 0 for none.
+        validation: how many of the last training images are held out to choose by; 0 to train on all.
+
+    Raises:
+        DigitsError: at construction, if a value makes no sense.
+    """
+
+    name: str = "custom"
+    about: str = ""
+    hidden: tuple[int, ...] = (128, 64)
+    activation: str = "relu"
+    dropout: float = 0.0
+    optimizer: str = "sgd"
+    learning_rate: float = 0.1
+    schedule: str = "constant"
+    weight_decay: float = 0.0
+    batch_size: int = 64
+    epochs: int = 10
+    weight_average: float = 0.0
+    validation: int = 10_000
+
+    def __post_init__(self) -> None:
+        def require(holds: bool, what: str, got: object) -> None:
+            if not holds:
+                raise DigitsError(f"{what}; got {got}.")
+
+        def one_of(name: str, choices: dict[str, Any]) -> None:
+            value = getattr(self, name)
+            require(value in choices, f"the {name} must be one of {', '.join(choices)}", value)
+
+        require(self.epochs >= 1, "the number of epochs must be at least 1", self.epochs)
+        require(self.batch_size >= 1, "the batch size must be at least 1", self.batch_size)
+        positive = isfinite(self.learning_rate) and self.learning_rate > 0
+        require(positive, "the learning rate must be a number above 0", self.learning_rate)
+        decay = isfinite(self.weight_decay) and self.weight_decay >= 0
+        require(decay, "the weight decay must be 0 or above", self.weight_decay)
+        require(0 <= self.dropout < 1, "dropout must lie in 0 ≤ dropout < 1", self.dropout)
+        require(0 <= self.weight_average < 1, "the weight average must lie in 0 ≤ decay < 1", self.weight_average)
+        require(self.validation >= 0, "the number of validation images must be 0 or above", self.validation)
+        one_of("activation", ACTIVATIONS)
+        one_of("optimizer", OPTIMIZERS)
+        one_of("schedule", SCHEDULES)
+        hidden = ",".join(map(str, self.hidden))
+        require(all(units >= 1 for units in self.hidden), "each hidden layer needs at least 1 unit", hidden)
+        require(len(self.hidden) <= 100, "a network has at most 100 hidden layers", len(self.hidden))
+        parameters = count_parameters(self.layers(), (784,))
+        limit = f"hidden layers of {hidden} are too large: at most {MAX_PARAMETERS:,} parameters fit"
+        require(parameters <= MAX_PARAMETERS, limit, f"{parameters:,}")
+
+    def layers(self) -> list[Layer]:
+        """Make the layers: Dense, activation and dropout for each hidden layer, and a Dense of ten logits."""
+        layers: list[Layer] = []
+        for units in self.hidden:
+            layers += [Dense(units), ACTIVATIONS[self.activation]()]
+            if self.dropout:
+                layers.append(Dropout(self.dropout))
+        return [*layers, Dense(CLASSES)]
+
+    def network(self, seed: int) -> NeuralNetwork:
+        """Make the untrained network."""
+        return NeuralNetwork(self.layers(), input_shape=(784,), seed=seed)
+
+    def make_optimizer(self) -> Optimizer:
+        """Make the optimizer."""
+        return OPTIMIZERS[self.optimizer](learning_rate=self.learning_rate, weight_decay=self.weight_decay)
+
+    def changed(self, **changes: Any) -> Self:
+        """Make a recipe with other values; it is called "custom" if any differs.
+
+        Another optimizer brings its own learning rate and weight decay, where ``changes`` do not say which.
+        """
+        if changes.get("optimizer", self.optimizer) != self.optimizer:
+            changes = OPTIMIZER_DEFAULTS.get(changes["optimizer"], {}) | changes
+        other = replace(self, **changes)
+        return self if other == self else replace(other, name="custom", about="")
+
+    def expected(self) -> dict[str, float]:
+        """What was measured with it, on two cores; nothing where nothing was. ``docs/results.md`` has the details."""
+        return MEASURED.get(self.name, {})
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain lists, strings and numbers, for files."""
+        return asdict(self) | {"hidden": list(self.hidden)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Make the recipe that ``to_dict`` described.
+
+        Raises:
+            DigitsError: if it describes none.
+        """
+        try:
+            known: dict[str, Any] = {field.name: values[field.name] for field in fields(cls) if field.name in values}
+            return cls(**known | {"hidden": tuple(known.get("hidden", cls.hidden))})
+        except (OverflowError, TypeError, ValueError) as error:
+            raise DigitsError("the recipe in this file has values of the wrong kind.") from error
+
+
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe(
+            name="quick",
+            about="AdamW, one cycle, dropout and weight averaging: good in seconds",
+            hidden=(256, 128),
+            dropout=0.2,
+            optimizer="adamw",
+            learning_rate=6e-3,
+            schedule="one-cycle",
+            weight_decay=0.3,
+            batch_size=256,
+            epochs=18,
+            weight_average=0.998,
+        ),
+        Recipe(
+            name="plain",
+            about="gradient descent as in a textbook: no momentum, no schedule, nothing else",
+            hidden=(128, 64),
+            optimizer="sgd",
+            learning_rate=0.1,
+            batch_size=32,
+            epochs=10,
+        ),
+    )
+}
+
+# Means of five seeds, on two cores, 50,000 training images; docs/results.md says how each was measured.
+MEASURED: dict[str, dict[str, float]] = {}
+
+
+def find_recipe(name: str) -> Recipe:
+    """Look up a recipe by its name.
+
+    Raises:
+        DigitsError: if there is none; the message names those there are.
+    """
+    if name not in RECIPES:
+        raise DigitsError(f"there is no recipe named {name!r}; there are {', '.join(RECIPES)}.")
+    return RECIPES[name]

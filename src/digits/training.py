@@ -1,0 +1,274 @@
+"""Training as an iterator of events.
+
+    for event in train(network, dataset, recipe):
+        ...
+
+Nothing here prints or writes files: a progress bar, a notebook, a test and a chart all consume the same events. To
+pause is not to ask for the next one. Between two events ``training.checkpoint()`` holds all that the next one depends
+on, so a resumed run gives, bit for bit, the weights of one that was never stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from math import isfinite
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from digits.activations import Array
+from digits.data_preprocessing import Batches, validation_size
+from digits.datasets import Dataset
+from digits.errors import DigitsError
+from digits.neural_network import NeuralNetwork
+from digits.optimizers import SCHEDULES, WeightAverage
+from digits.recipes import Recipe
+
+
+class TrainingDiverged(DigitsError):
+    """The loss stopped being a finite number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of gradient descent was taken.
+
+    Attributes:
+        epoch: 1 in the first.
+        step: of the whole run, 1 for the first.
+        loss: of the batch, before the step, in nats.
+        learning_rate: of the step.
+    """
+
+    epoch: int
+    step: int
+    loss: float
+    learning_rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class EpochEnd:
+    """An epoch is over, and the network was measured.
+
+    Attributes:
+        epoch: 1 for the first.
+        loss: mean over the epoch's batches, as they were met (dropout active, weights still changing).
+        train_accuracy: on the first training images, as many as there are for validation.
+        validation_loss, validation_accuracy: on the held-out images; None where none are held out.
+        images_per_second: trained, in this epoch.
+        seconds: since training began, pauses and interruptions left out.
+    """
+
+    epoch: int
+    loss: float
+    train_accuracy: float
+    validation_loss: float | None
+    validation_accuracy: float | None
+    images_per_second: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Training is over; where the recipe averages weights, the network now has the averaged ones.
+
+    Attributes:
+        epochs, steps: how many were made.
+        seconds: as in ``EpochEnd``.
+        validation_accuracy: of the finished network; None where no images are held out.
+    """
+
+    epochs: int
+    steps: int
+    seconds: float
+    validation_accuracy: float | None
+
+
+Event = Step | EpochEnd | Finished
+
+
+def train(
+    network: NeuralNetwork,
+    dataset: Dataset,
+    recipe: Recipe,
+    *,
+    seed: int = 0,
+    resume_from: dict[str, Any] | None = None,
+) -> Training:
+    """Train a network; see ``Training``, which is the iterator that this returns."""
+    return Training(network, dataset, recipe, seed=seed, resume_from=resume_from)
+
+
+class Training(Iterator[Event]):
+    """A run of training: an iterator of events with a learning rate that may be changed and a checkpoint.
+
+    Args:
+        network: trained in place.
+        dataset: the training set; its last ``recipe.validation`` images (a sixth at most) are held out.
+        recipe: how. Its network settings are not used here: the network is given.
+        seed: of the order of the images.
+        resume_from: what ``checkpoint()`` returned, of a run with the same network, data, recipe and seed.
+
+    Attributes:
+        learning_rate: the highest of the schedule; may be changed between events.
+        history: an ``EpochEnd`` for each epoch so far.
+
+    Raises:
+        DigitsError: if the data have no labels or too few images, or the checkpoint is of another run.
+        TrainingDiverged: from the iterator, when the loss is no longer finite.
+    """
+
+    def __init__(
+        self,
+        network: NeuralNetwork,
+        dataset: Dataset,
+        recipe: Recipe,
+        *,
+        seed: int = 0,
+        resume_from: dict[str, Any] | None = None,
+    ) -> None:
+        images, labels = dataset.images, dataset.labels
+        held_out = validation_size(len(images), recipe.validation)
+        end = len(images) - held_out
+        if end < 1:
+            raise DigitsError(f"{dataset.source} has no images to train on.")
+        self.network = network
+        self.recipe = recipe
+        self.seed = seed
+        self.fingerprint = dataset.fingerprint
+        self.validation = images[end:], labels[end:]
+        self.sample = images[: held_out or 10_000][:end], labels[: held_out or 10_000][:end]
+        self.batches = Batches(images[:end], labels[:end], recipe.batch_size, seed)
+        self.optimizer = recipe.make_optimizer()
+        self.learning_rate = recipe.learning_rate
+        self.schedule = SCHEDULES[recipe.schedule]
+        self.average: WeightAverage | None = None
+        self.measured = network
+        if recipe.weight_average:
+            self.measured = network.astype(network.dtype)  # a second network, whose parameters are the average
+            self.average = WeightAverage(self.measured.parameters, recipe.weight_average)
+        self.epoch = 0  # finished epochs
+        self.batch = 0  # finished batches of the epoch under way
+        self.seconds = 0.0
+        self.epoch_seconds = 0.0
+        self.loss_sum = 0.0
+        self.history: list[EpochEnd] = []
+        if resume_from is not None:
+            try:
+                self._restore(resume_from)
+            except (KeyError, TypeError, ValueError) as error:
+                raise DigitsError("the checkpoint is damaged; remove it to begin anew.") from error
+        self._events = self._run()
+
+    @property
+    def steps(self) -> int:
+        """Steps taken so far."""
+        return self.epoch * len(self.batches) + self.batch
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole run."""
+        return self.recipe.epochs * len(self.batches)
+
+    def __next__(self) -> Event:
+        return next(self._events)
+
+    def _run(self) -> Iterator[Event]:
+        while self.epoch < self.recipe.epochs:
+            for images, labels in self.batches.epoch(self.epoch, start=self.batch):
+                yield self._step(images, labels)
+            yield self._end_epoch()
+        if self.average:
+            self.network.parameters[...] = self.average.average
+        accuracy = self.history[-1].validation_accuracy
+        yield Finished(self.recipe.epochs, self.steps, self.seconds, accuracy)
+
+    def _step(self, images: Array, labels: Array) -> Step:
+        """One step of gradient descent: batch, loss and gradients, update."""
+        began = perf_counter()
+        self.optimizer.learning_rate = self.learning_rate * self.schedule(self.steps / self.total_steps)
+        with np.errstate(over="ignore", invalid="ignore"):  # a loss that overflows is reported below, in words
+            loss = self.network.loss_and_gradients(images, labels)
+        if not isfinite(loss):
+            raise TrainingDiverged(
+                f"the loss is no longer a finite number (epoch {self.epoch + 1}, step {self.steps + 1}): the learning"
+                f" rate of {self.learning_rate:g} is too high. Try a tenth of it: {self.learning_rate / 10:g}."
+            )
+        self.optimizer.step(self.network.parameters, self.network.gradients)
+        if self.average:
+            self.average.update(self.network.parameters)
+        self.batch += 1
+        self.loss_sum += loss
+        self.epoch_seconds += perf_counter() - began
+        return Step(self.epoch + 1, self.steps, loss, self.optimizer.learning_rate)
+
+    def _end_epoch(self) -> EpochEnd:
+        """Measure the network and go on to the next epoch."""
+        began = perf_counter()
+        _, train_accuracy = measure(self.measured, *self.sample)
+        validation_loss = validation_accuracy = None
+        if len(self.validation[0]):
+            validation_loss, validation_accuracy = measure(self.measured, *self.validation)
+        self.seconds += self.epoch_seconds + perf_counter() - began
+        event = EpochEnd(
+            self.epoch + 1,
+            self.loss_sum / len(self.batches),
+            train_accuracy,
+            validation_loss,
+            validation_accuracy,
+            len(self.batches.images) / max(self.epoch_seconds, 1e-9),  # clocks may be coarse
+            self.seconds,
+        )
+        self.history.append(event)
+        self.epoch += 1
+        self.batch = 0
+        self.loss_sum = self.epoch_seconds = 0.0
+        return event
+
+    def checkpoint(self) -> dict[str, Any]:
+        """All that the next event depends on, as plain arrays, lists, strings and numbers; nothing is shared."""
+        return {
+            "recipe": self.recipe.to_dict(),
+            "seed": self.seed,
+            "data": self.fingerprint,
+            "network": self.network.config(),
+            "parameters": self.network.parameters.copy(),
+            "random": self.network.random.bit_generator.state,
+            "optimizer": self.optimizer.state(),
+            "average": self.average.average.copy() if self.average else None,
+            "learning_rate": self.learning_rate,
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "loss_sum": self.loss_sum,
+            "seconds": self.seconds,
+            "epoch_seconds": self.epoch_seconds,
+            "history": [asdict(epoch) for epoch in self.history],
+        }
+
+    def _restore(self, saved: dict[str, Any]) -> None:
+        same = {"recipe": self.recipe.to_dict(), "seed": self.seed, "data": self.fingerprint}
+        same["network"] = self.network.config()
+        for name, value in same.items():
+            if saved[name] != value:
+                raise DigitsError(f"the checkpoint was made with another {name}; remove it to begin anew.")
+        self.network.parameters[...] = saved["parameters"]
+        self.network.random.bit_generator.state = saved["random"]
+        self.optimizer.restore(saved["optimizer"])
+        if self.average:
+            self.average.average[...] = saved["average"]
+            self.average.steps = saved["optimizer"]["steps"]
+        self.learning_rate = saved["learning_rate"]
+        self.epoch, self.batch = saved["epoch"], saved["batch"]
+        self.loss_sum, self.seconds = saved["loss_sum"], saved["seconds"]
+        self.epoch_seconds = saved["epoch_seconds"]
+        self.history = [EpochEnd(**epoch) for epoch in saved["history"]]
+
+
+def measure(network: NeuralNetwork, images: Array, labels: Array) -> tuple[float, float]:
+    """The mean loss (in nats) and the accuracy (0…1) of a network on labelled images."""
+    logits = network.logits(images)
+    accuracy = float(np.mean(logits.argmax(axis=1) == labels))
+    loss, _ = network.loss(logits, labels)
+    return loss, accuracy

@@ -1,0 +1,157 @@
+"""Training runs on disk, with real processes that are really killed."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from digits import Dataset
+from digits.datasets import export
+from digits.errors import Interrupted
+from digits.model_files import load_model, save_model
+from digits.recipes import Recipe
+from digits.runs import Run, checkpoint_path, saved_checkpoint
+
+COMMAND = (
+    sys.executable, "-m", "digits", "train", "--train-data", "train.csv", "--test-data", "test.csv",
+    "--hidden", "256", "--batch-size", "16", "--epochs", "150", "--seed", "5",
+)  # fmt: skip
+QUIET = os.environ | {"OPENBLAS_NUM_THREADS": "1"}  # small products: threads would only fight other tests for the cores
+
+
+def start(arguments: Sequence[str] = (), **kwargs: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*COMMAND, *arguments], env=QUIET, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **kwargs
+    )
+
+
+def complete(arguments: Sequence[str] = ()) -> None:
+    process = start(arguments)
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors
+
+
+@pytest.fixture
+def data_folder(folder: Path, small_set: Dataset) -> Path:
+    export(small_set, "train", "csv", folder)
+    export(Dataset(small_set.images[:50], small_set.labels[:50]), "test", "csv", folder)
+    return folder
+
+
+def weights(path: str = "model.pkl") -> np.ndarray:
+    return load_model(path).network.parameters
+
+
+def wait_for(path: Path, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path} did not appear"
+        time.sleep(0.02)
+
+
+def kill_and_resume(kills: int, random: np.random.Generator) -> int:
+    """Start a run, kill it again and again at random moments, let it finish; return how often it was killed."""
+    old = Path("model.pkl").read_bytes()
+    killed = 0
+    while True:
+        process = start(["--resume"])
+        try:
+            process.wait(timeout=random.uniform(0.2, 3.0) if killed < kills else None)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            killed += 1
+        _, errors = process.communicate()
+        if process.returncode == -signal.SIGKILL:
+            assert Path("model.pkl").read_bytes() == old, "an unfinished run replaced the model"
+            continue
+        assert process.returncode == 0, errors
+        return killed
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+def test_killed_and_resumed_gives_the_weights_of_a_run_never_stopped(data_folder: Path, kills: int) -> None:
+    complete(["--model", "whole.pkl"])
+    random = np.random.default_rng()
+    killed = 0
+    while killed < kills:  # a run may finish before it was killed as often as wanted: then another begins
+        save_model("model.pkl", Recipe(hidden=(8,)).network(seed=1))
+        killed += kill_and_resume(kills - killed, random)
+        assert np.array_equal(weights(), weights("whole.pkl"))
+        assert not checkpoint_path(Path("model.pkl")).exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_saves_says_how_to_go_on_and_exits_with_130(data_folder: Path, number: signal.Signals) -> None:
+    complete(["--model", "whole.pkl"])
+    save_model("model.pkl", Recipe(hidden=(8,)).network(seed=1))
+    old = Path("model.pkl").read_bytes()
+    process = start()
+    wait_for(data_folder / "model.pkl.checkpoint")
+    process.send_signal(number)
+    output, errors = process.communicate()
+    assert process.returncode == 130
+    assert "Stopped in epoch" in errors
+    assert "--resume" in errors
+    assert "Traceback" not in errors
+    assert output == ""
+    assert Path("model.pkl").read_bytes() == old
+    complete(["--resume"])
+    assert np.array_equal(weights(), weights("whole.pkl"))
+
+
+def limit_file_size() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))  # a model of 256 hidden units has 814 kB
+
+
+def test_a_full_disk_leaves_the_old_model_whole(data_folder: Path) -> None:
+    save_model("model.pkl", Recipe(hidden=(8,)).network(seed=1))
+    old = Path("model.pkl").read_bytes()
+    process = start(preexec_fn=limit_file_size)
+    _, errors = process.communicate()
+    assert process.returncode == 1
+    assert "cannot write model.pkl" in errors
+    assert "Traceback" not in errors
+    assert Path("model.pkl").read_bytes() == old
+    assert sorted(path.name for path in data_folder.iterdir()) == ["model.pkl", "test.csv", "train.csv"]
+
+
+def test_a_run_ends_in_a_model_that_tells_where_it_came_from(folder: Path, small_set: Dataset) -> None:
+    recipe = Recipe(hidden=(16,), epochs=2)
+    run = Run(recipe, 7, small_set, small_set, Path("model.pkl"))
+    assert [type(event).__name__ for event in run.events()][-1] == "Finished"
+    model = load_model("model.pkl")
+    assert (model.recipe, model.seed, model.data) == (recipe, 7, "600 images")
+    assert model.results["test_accuracy"] == run.results["test_accuracy"]
+    assert np.array_equal(model.network.parameters, run.network.parameters)
+    assert set(run.results) == {
+        "recipe", "seed", "epochs", "parameters", "train_seconds", "validation_accuracy", "test_accuracy",
+        "test_error_percent", "model",
+    }  # fmt: skip
+
+
+def test_a_test_set_without_labels_is_not_measured(folder: Path, small_set: Dataset) -> None:
+    run = Run(Recipe(hidden=(16,), epochs=1), 0, small_set, Dataset(small_set.images), Path("model.pkl"))
+    list(run.events())
+    assert run.results["test_accuracy"] is None
+    assert run.results["test_error_percent"] is None
+
+
+def test_an_interrupted_run_leaves_a_checkpoint_and_no_model(folder: Path, small_set: Dataset) -> None:
+    run = Run(Recipe(hidden=(16,), epochs=2), 0, small_set, small_set, Path("model.pkl"))
+    events = run.events()
+    next(events)
+    os.kill(os.getpid(), signal.SIGINT)
+    with pytest.raises(Interrupted, match=r"epoch 1 of 2.*model\.pkl\.checkpoint"):
+        next(events)
+    assert not Path("model.pkl").exists()
+    assert saved_checkpoint(Path("model.pkl"))["batch"] == 1
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -1,0 +1,194 @@
+"""Training, as facts about its events and about the weights it ends with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from io import BytesIO
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from digits import Dataset, train
+from digits.errors import DigitsError
+from digits.model_files import load_checkpoint, save_checkpoint
+from digits.optimizers import OPTIMIZERS, SCHEDULES
+from digits.recipes import Recipe
+from digits.training import EpochEnd, Finished, Step, Training, TrainingDiverged, measure
+
+RECIPE = Recipe(
+    hidden=(16,), dropout=0.2, optimizer="adamw", learning_rate=0.01, schedule="one-cycle",
+    batch_size=64, epochs=3, weight_average=0.9,
+)  # fmt: skip
+STEPS = 3 * 8  # 500 images to train on, in batches of 64
+
+
+def begin(dataset: Dataset, recipe: Recipe = RECIPE, seed: int = 0, **kwargs: object) -> Training:
+    return train(recipe.network(seed), dataset, recipe, seed=seed, **kwargs)
+
+
+def finish(training: Training) -> np.ndarray:
+    for _ in training:
+        pass
+    return training.network.parameters
+
+
+def test_the_events_are_steps_epochs_and_one_end(small_set: Dataset) -> None:
+    events = list(begin(small_set))
+    assert [type(event) for event in events] == ([Step] * 8 + [EpochEnd]) * 3 + [Finished]
+    assert [event.step for event in events if isinstance(event, Step)] == list(range(1, STEPS + 1))
+    assert events[-1].steps == STEPS
+    assert events[-1].validation_accuracy == events[-2].validation_accuracy
+
+
+def test_the_loss_falls_and_the_digits_are_learnt(small_set: Dataset) -> None:
+    training = begin(small_set, replace(RECIPE, epochs=15))
+    finish(training)
+    losses = [epoch.loss for epoch in training.history]
+    assert losses[-1] < losses[0] / 3
+    assert training.history[-1].train_accuracy > 0.9
+    assert training.history[-1].validation_accuracy > 0.7  # guessing gives 0.1
+
+
+def test_one_seed_gives_one_network_and_another_seed_another(small_set: Dataset) -> None:
+    first = finish(begin(small_set))
+    assert np.array_equal(first, finish(begin(small_set)))
+    assert not np.array_equal(first, finish(begin(small_set, seed=1)))
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@settings(max_examples=8, deadline=None)
+@given(stop=st.integers(0, STEPS + 3))
+def test_a_resumed_run_has_the_weights_of_one_never_stopped(small_set: Dataset, optimizer: str, stop: int) -> None:
+    recipe = replace(RECIPE, optimizer=optimizer)
+    whole = begin(small_set, recipe)
+    stopped = begin(small_set, recipe)
+    for _ in range(stop):
+        next(stopped)
+    resumed = begin(small_set, recipe, resume_from=stopped.checkpoint())
+    assert np.array_equal(finish(resumed), finish(whole))
+    assert [epoch.loss for epoch in resumed.history] == [epoch.loss for epoch in whole.history]
+
+
+def test_a_checkpoint_survives_the_disk_bit_for_bit(small_set: Dataset, folder: object) -> None:
+    stopped = begin(small_set)
+    for _ in range(11):
+        next(stopped)
+    save_checkpoint("a.checkpoint", stopped.checkpoint())
+    resumed = begin(small_set, resume_from=load_checkpoint("a.checkpoint"))
+    assert np.array_equal(finish(resumed), finish(begin(small_set)))
+
+
+def test_a_checkpoint_shares_nothing_with_the_run(small_set: Dataset) -> None:
+    training = begin(small_set)
+    next(training)
+    saved = training.checkpoint()
+    before = saved["parameters"].copy()
+    finish(training)
+    assert np.array_equal(saved["parameters"], before)
+    assert np.array_equal(finish(begin(small_set, resume_from=saved)), training.network.parameters)
+
+
+@pytest.mark.parametrize("other", ["recipe", "seed", "data"])
+def test_a_checkpoint_of_another_run_is_refused(small_set: Dataset, other: str) -> None:
+    saved = begin(small_set).checkpoint()
+    recipe = replace(RECIPE, epochs=4) if other == "recipe" else RECIPE
+    data = Dataset(small_set.images[::-1], small_set.labels[::-1]) if other == "data" else small_set
+    with pytest.raises(DigitsError, match=f"another {other}"):
+        begin(data, recipe, seed=1 if other == "seed" else 0, resume_from=saved)
+
+
+def test_a_damaged_checkpoint_is_refused(small_set: Dataset) -> None:
+    saved = begin(small_set).checkpoint()
+    for name in saved:
+        with pytest.raises(DigitsError, match="damaged"):
+            begin(small_set, resume_from={key: value for key, value in saved.items() if key != name})
+    with pytest.raises(DigitsError, match="damaged"):
+        begin(small_set, resume_from=saved | {"parameters": saved["parameters"][1:]})
+
+
+def test_the_held_out_images_teach_nothing(small_set: Dataset) -> None:
+    """Only the answers to them may change when they do."""
+    images = small_set.images.copy()
+    images[500:] = 255 - images[500:]
+    other = Dataset(images, small_set.labels)
+    assert np.array_equal(finish(begin(small_set)), finish(begin(other)))
+
+
+def test_with_none_held_out_all_images_are_used_and_nothing_is_validated(small_set: Dataset) -> None:
+    training = begin(small_set, replace(RECIPE, validation=0))
+    events = list(training)
+    assert len(training.batches) == 10
+    assert events[-1].validation_accuracy is None
+    assert training.history[0].validation_loss is None
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_each_step_has_the_learning_rate_of_its_schedule(small_set: Dataset, schedule: str) -> None:
+    steps = [e for e in begin(small_set, replace(RECIPE, schedule=schedule)) if isinstance(e, Step)]
+    expected = [0.01 * SCHEDULES[schedule]((step.step - 1) / STEPS) for step in steps]
+    assert [step.learning_rate for step in steps] == expected
+
+
+def test_the_learning_rate_may_be_changed_on_the_run(small_set: Dataset) -> None:
+    training = begin(small_set, replace(RECIPE, optimizer="sgd", schedule="constant", weight_average=0.0))
+    next(training)
+    before = training.network.parameters.copy()
+    training.learning_rate = 1e-12
+    assert next(training).learning_rate == 1e-12
+    assert np.allclose(training.network.parameters, before, atol=1e-9)
+
+
+def test_averaged_weights_are_those_that_were_measured_and_those_one_ends_with(small_set: Dataset) -> None:
+    training = begin(small_set)
+    events = list(training)
+    _, accuracy = measure(training.network, small_set.images[500:], small_set.labels[500:])
+    assert events[-1].validation_accuracy == accuracy
+
+
+def test_a_loss_that_explodes_stops_the_run_and_says_what_to_change(small_set: Dataset) -> None:
+    training = begin(small_set, replace(RECIPE, optimizer="sgd", learning_rate=1e30, dropout=0.0))
+    with pytest.raises(TrainingDiverged, match=r"epoch 1, step \d+\): the learning rate of 1e\+30 is too high"):
+        finish(training)
+
+
+def test_training_needs_labels(small_set: Dataset) -> None:
+    with pytest.raises(DigitsError, match="no labels"):
+        begin(Dataset(small_set.images))
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 6])
+def test_a_handful_of_images_is_enough(small_set: Dataset, count: int) -> None:
+    few = Dataset(small_set.images[:count], small_set.labels[:count])
+    assert isinstance(list(begin(few))[-1], Finished)
+
+
+def test_no_images_are_not_enough() -> None:
+    with pytest.raises(DigitsError, match="no images"):
+        begin(Dataset(np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.uint8)))
+
+
+def test_time_between_events_is_not_training_time(small_set: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("digits.training.perf_counter", lambda: clock[0])
+    events = []
+    for event in begin(small_set):
+        clock[0] += 100.0  # a pause
+        events.append(event)
+    assert events[-1].seconds == 0.0
+
+
+def test_seconds_never_run_backwards(small_set: Dataset) -> None:
+    training = begin(small_set)
+    finish(training)
+    assert all(before.seconds < after.seconds for before, after in pairwise(training.history))
+
+
+def test_events_are_plain_values(small_set: Dataset) -> None:
+    """A chart or a socket may keep them: none holds on to the network."""
+    import pickle
+
+    for event in begin(small_set):
+        assert pickle.load(BytesIO(pickle.dumps(event))) == event
