@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from digits.cli import main
+
+PROJECT = Path(__file__).parent.parent
 
 
 @dataclass(frozen=True)

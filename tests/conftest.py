@@ -11,8 +11,6 @@ from commands import Commands
 from digits import Dataset, load_mnist
 from digits.datasets import export
 
-PROJECT = Path(__file__).parent.parent
-
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:

@@ -104,8 +104,8 @@ class Dense(Layer):
     biases_gradients: Array  # (units,)
 
     def __init__(self, units: int, initialization: str | None = None) -> None:
-        if units < 1:
-            raise ValueError(f"a Dense layer needs at least one unit; got {units}")
+        if not isinstance(units, int) or units < 1:
+            raise ValueError(f"a Dense layer has a whole number of units, at least one; got {units}")
         if initialization not in (None, "he", "glorot", "zeros"):
             raise ValueError(f"initialization must be 'he', 'glorot' or 'zeros'; got {initialization!r}")
         self.units = units

@@ -1,0 +1,157 @@
+"""The menu: test predictions on chosen images, retrain the model, exit.
+
+It asks with ``input`` and takes one line for each question, so that it works the same through a pipe.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from digits.datasets import Dataset, describe_source, load_test, load_train
+from digits.errors import DigitsError, Interrupted
+from digits.model_files import TrainedModel, load_model
+from digits.predictions import Prediction, answer, columns, from_test_set, parse_indices
+from digits.recipes import RECIPES, Recipe
+from digits.runs import Run, checkpoint_path, saved_checkpoint
+from digits.terminal import TrainingDisplay, make_console, show_predictions
+from digits.version import __version__
+
+FIGURE = Path("figures") / "predictions.png"
+RECIPE = "quick"  # what "retrain" follows
+
+
+class Menu:
+    """One session at the menu.
+
+    Attributes:
+        path: the model file that retraining replaces.
+        answers: the last predictions, which a figure can be drawn of.
+    """
+
+    def __init__(self) -> None:
+        self.console: Console = make_console()
+        self.path = Path("model.pkl")
+        self.model: TrainedModel | None = None
+        self.answers: list[Prediction] = []
+
+    def run(self) -> None:
+        """Show the menu until the user leaves it."""
+        self._load_model()
+        self._show_head()
+        actions = {"1": self._predict, "2": self._retrain, "r": self._resume, "f": self._save_figure}
+        while True:
+            choice = self._ask(self._choices()).strip().lower()
+            if choice in ("3", "q", "exit", "quit"):
+                break
+            if choice not in actions:
+                self.console.print(f"{choice!r} is not on the menu." if choice else "Type a number of the menu.")
+                continue
+            try:
+                actions[choice]()
+            except (DigitsError, Interrupted) as problem:
+                self._complain(problem)
+            except KeyboardInterrupt:
+                self.console.print("\nBack to the menu; Ctrl-C there leaves.")
+        self.console.print("Goodbye.")
+
+    # -- what is shown -------------------------------------------------------------------------------------------
+
+    def _show_head(self) -> None:
+        self.console.print(
+            Text(f"digits {__version__}", style="bold").append(
+                ": handwritten digits, recognised by a neural network written in NumPy", style="not bold"
+            )
+        )
+        self.console.print()
+        if self.model:
+            self._show_model(self.model)
+        self.console.print(f"  test data      {describe_source('test')}")
+        self.console.print(f"  training data  {describe_source('train')}")
+
+    def _show_model(self, model: TrainedModel) -> None:
+        layers = " → ".join(map(repr, model.network.layers))
+        accuracy = model.results.get("test_accuracy")
+        recipe = model.recipe.name if model.recipe else "unknown"
+        known = "accuracy unknown" if accuracy is None else f"{accuracy:.2%} right on its test set"
+        self.console.print(f"  model          {model.path} (recipe {recipe}): {known}")
+        self.console.print(f"                 784 → {layers}")
+
+    def _choices(self) -> str:
+        lines = ["", "  1  Test predictions on specific image indices"]
+        if self.answers:
+            lines.append("  f  Save a figure of the last predictions")
+        lines.append("  2  Retrain the model")
+        if checkpoint_path(self.path).exists():
+            lines.append("  r  Go on with the interrupted training")
+        return "\n".join([*lines, "  3  Exit", "", "Your choice: "])
+
+    def _complain(self, problem: Exception) -> None:
+        text = str(problem)
+        self.console.print(Text(text[:1].upper() + text[1:], style="bold"))
+
+    def _ask(self, question: str) -> str:
+        """Ask for a line; an end of input means exit, at whatever question it comes."""
+        try:
+            line = input(question)
+        except EOFError:
+            self.console.print()
+            return "3"
+        if not sys.stdin.isatty():
+            self.console.print(Text(line))  # what was piped in, where a person would have seen it typed
+        return line
+
+    # -- what is done --------------------------------------------------------------------------------------------
+
+    def _load_model(self) -> None:
+        try:
+            self.model = load_model()
+        except DigitsError as problem:  # a damaged model.pkl must not keep anybody from retraining it
+            self._complain(problem)
+
+    def _predict(self) -> None:
+        if not self.model:
+            raise DigitsError("there is no model that can be read; retrain it first.")
+        test_set = load_test()
+        text = self._ask(f"Which of the images 0 to {len(test_set) - 1}? (e.g. 0 1 2 or 10-20): ")
+        if not text.strip():
+            return
+        questions = from_test_set(parse_indices(text, len(test_set)), test_set)
+        self.answers = answer(self.model.network, questions)
+        show_predictions(self.answers, self.console)
+
+    def _save_figure(self) -> None:
+        if not self.answers:
+            raise DigitsError("there are no predictions yet; choose 1 first.")
+        from digits.plots import predictions, save
+
+        save(predictions(*columns(self.answers)), FIGURE)
+        self.console.print(f"Saved {FIGURE.resolve()}")
+
+    def _retrain(self) -> None:
+        self._train(Run(RECIPES[RECIPE], 0, self._train_set(), load_test(), self.path))
+
+    def _resume(self) -> None:
+        saved = saved_checkpoint(self.path)
+        if saved is None:
+            raise DigitsError("no interrupted training is saved here; choose 2 to train anew.")
+        recipe = Recipe.from_dict(saved["recipe"])
+        self._train(Run(recipe, saved["seed"], self._train_set(), load_test(), self.path, saved))
+
+    def _train_set(self) -> Dataset:
+        train_set = load_train()
+        self.console.print(
+            f"Training on {train_set.source}, {len(train_set):,} images. Ctrl-C stops; the old model stays."
+        )
+        return train_set
+
+    def _train(self, run: Run) -> None:
+        with TrainingDisplay(run.training, make_console(stderr=True)) as display:
+            for event in run.events():
+                display.show(event)
+        self._load_model()
+        if self.model:
+            self._show_model(self.model)

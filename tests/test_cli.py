@@ -1,0 +1,336 @@
+"""The commands, as their users meet them: what they print, what they write, and how they end."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from commands import Commands
+from digits import Dataset, load_mnist
+from digits.datasets import export
+from digits.model_files import load_model, save_model
+from digits.recipes import RECIPES, Recipe
+
+QUICK = ("--epochs", 1, "--hidden", "16")
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def picture_width(path: str) -> int:
+    with Image.open(path) as picture:
+        return picture.width
+
+
+# -- train -----------------------------------------------------------------------------------------------------
+
+
+def test_train_prints_one_json_object_and_writes_the_model_it_speaks_of(run: Commands, small_files: Path) -> None:
+    result = run("train", *QUICK, "--seed", 3, "--json")
+    assert result.status == 0
+    printed = json.loads(result.output)
+    model = load_model("model.pkl")
+    assert printed["model"] == "model.pkl"
+    assert printed["seed"] == model.seed == 3
+    assert printed["epochs"] == 1
+    assert printed["parameters"] == 784 * 16 + 16 + 160 + 10
+    assert printed["test_error_percent"] == pytest.approx(100 * (1 - printed["test_accuracy"]))
+    assert 0 <= printed["validation_accuracy"] <= 1
+    assert printed["train_seconds"] > 0
+    assert "data/train.csv" in result.errors
+
+
+def test_train_says_that_it_uses_the_embedded_data_where_there_are_no_files(run: Commands) -> None:
+    result = run("train", "--epochs", 1, "--hidden", "2", "--batch-size", 5000)
+    assert result.status == 0
+    assert "training data: embedded MNIST, train, 60,000 images" in result.errors
+    assert "test data: embedded MNIST, test, 10,000 images" in result.errors
+
+
+def test_train_shows_epoch_loss_accuracy_speed_and_time_left(run: Commands, small_files: Path) -> None:
+    lines = run("train", "--epochs", 2, "--hidden", "16").errors.splitlines()
+    epochs = [line for line in lines if line.startswith("epoch")]
+    assert len(epochs) == 2
+    for word in ("loss", "training", "validation", "images/s", "left"):
+        assert word in epochs[0]
+
+
+def test_every_setting_can_be_given(run: Commands, small_files: Path) -> None:
+    options = {
+        "recipe": "plain", "hidden": "12,11", "activation": "tanh", "dropout": 0.1, "optimizer": "nesterov",
+        "learning-rate": 0.02, "schedule": "cosine", "weight-decay": 0.001, "weight-average": 0.9, "batch-size": 50,
+        "epochs": 1, "validation": 60, "seed": 4,
+    }  # fmt: skip
+    assert run("train", *(str(part) for name, value in options.items() for part in (f"--{name}", value))).status == 0
+    recipe = load_model("model.pkl").recipe
+    assert recipe == Recipe(
+        name="custom", hidden=(12, 11), activation="tanh", dropout=0.1, optimizer="nesterov", learning_rate=0.02,
+        schedule="cosine", weight_decay=0.001, weight_average=0.9, batch_size=50, epochs=1, validation=60,
+    )  # fmt: skip
+
+
+def test_another_optimizer_brings_its_own_learning_rate_and_decay(run: Commands, small_files: Path) -> None:
+    """AdamW's would be far too small, or as L2 decay far too large, for the others."""
+    run("train", *QUICK, "--optimizer", "sgd")
+    recipe = load_model("model.pkl").recipe
+    assert (recipe.learning_rate, recipe.weight_decay) == (0.1, 0.0)
+
+
+def test_train_draws_its_curves(run: Commands, small_files: Path) -> None:
+    assert run("train", *QUICK, "--plots", "figures").status == 0
+    assert picture_width("figures/learning.png") >= 800
+
+
+def test_a_diverging_run_leaves_the_old_model_and_says_what_to_change(run: Commands, small_files: Path) -> None:
+    run("train", *QUICK)
+    before = content(small_files)
+    result = run("train", *QUICK, "--optimizer", "sgd", "--learning-rate", "1e30", "--epochs", 5)
+    assert result.status == 1
+    assert "Try a tenth of it: 1e+29" in result.errors
+    assert content(small_files) == before
+
+
+def test_resume_without_a_checkpoint_begins_anew_and_says_so(run: Commands, small_files: Path) -> None:
+    assert "No checkpoint: beginning anew" in run("train", *QUICK, "--resume").errors
+
+
+# -- evaluate, predict, explain ----------------------------------------------------------------------------------
+
+
+def test_evaluate_measures_the_shipped_model_as_its_file_says(run: Commands) -> None:
+    printed = json.loads(run("evaluate", "--json").output)
+    assert printed["count"] == 10_000
+    assert len(printed["per_digit"]) == 10
+    assert printed["error_percent"] == pytest.approx(100 * (1 - printed["accuracy"]))
+    assert printed["accuracy"] == pytest.approx(load_model("quick").results["test_accuracy"], abs=2e-4)
+
+
+def test_evaluate_draws_five_figures(run: Commands, small_files: Path) -> None:
+    assert run("evaluate", "--plots", "figures").status == 0
+    names = {path.name for path in Path("figures").iterdir()}
+    assert names == {
+        "accuracy_by_digit.png", "confusion_matrix.png", "first_layer_weights.png", "reliability_diagram.png",
+        "worst_mistakes.png",
+    }  # fmt: skip
+
+
+def test_predict_answers_from_any_folder(run: Commands, mnist: tuple[Dataset, Dataset]) -> None:
+    result = run("predict", 0, "1,2", "3-4", "--json")
+    predictions = json.loads(result.output)["predictions"]
+    assert [p["source"] for p in predictions] == ["0", "1", "2", "3", "4"]
+    assert [p["truth"] for p in predictions] == mnist[1].labels[:5].tolist()
+    for p in predictions:
+        assert sum(p["probabilities"]) == pytest.approx(1, abs=1e-5)
+        assert p["label"] == int(np.argmax(p["probabilities"]))
+        assert p["confidence"] == max(p["probabilities"])
+
+
+def test_the_model_in_the_working_directory_goes_before_the_shipped_one(run: Commands) -> None:
+    save_model("model.pkl", Recipe(hidden=(4,)).network(seed=0))
+    assert "model: model.pkl" in run("predict", 0).errors
+    assert "quick.pkl" in run("predict", 0, "--model", "quick").errors
+
+
+def test_predict_reads_pictures_and_draws_its_answers(run: Commands, mnist: tuple[Dataset, Dataset]) -> None:
+    Image.fromarray(255 - mnist[1].images[0]).resize((280, 280)).save("seven.png")
+    result = run("predict", "seven.png", 0, "--json", "--plot", "answers.png")
+    picture, index = json.loads(result.output)["predictions"]
+    assert picture["source"] == "seven.png"
+    assert picture["label"] == index["label"] == 7
+    assert "truth" not in picture
+    assert picture_width("answers.png") >= 800
+
+
+def test_predict_shows_the_digit_its_probabilities_and_the_verdict(run: Commands) -> None:
+    output = run("predict", 0).output
+    assert "test image 0: 7" in output
+    assert "right" in output
+    assert "█" in output
+    assert "\x1b" not in output  # no colours where there is no terminal
+
+
+def test_explain_prints_parts_that_add_up(run: Commands) -> None:
+    result = run("explain", 18, "--plot", "why.png")
+    margin, pixels, biases = (float(part.split()[-1]) for part in result.output.replace(":", ",").split(",")[1:])
+    assert margin == pytest.approx(pixels + biases, abs=0.002)
+    assert picture_width("why.png") >= 800
+
+
+def test_submission_is_the_file_that_kaggle_takes(run: Commands, mnist: tuple[Dataset, Dataset]) -> None:
+    export(Dataset(mnist[1].images[:20]), "test", "csv", "data")
+    assert run("submission", "--test-data", "data/test.csv", "--out", "submission.csv").status == 0
+    lines = Path("submission.csv").read_text().splitlines()
+    assert lines[0] == "ImageId,Label"
+    assert [int(line.split(",")[0]) for line in lines[1:]] == list(range(1, 21))
+    right = sum(int(line.split(",")[1]) == label for line, label in zip(lines[1:], mnist[1].labels, strict=False))
+    assert right >= 18
+
+
+# -- the others --------------------------------------------------------------------------------------------------
+
+
+def test_data_info_says_what_comes_from_where(run: Commands, small_files: Path) -> None:
+    found = json.loads(run("data", "info", "--json").output)
+    assert (found["train"]["source"], found["train"]["count"]) == ("data/train.csv", 600)
+    assert sum(found["test"]["per_digit"]) == 100
+    assert "data/train.csv" in run("data", "info").output
+
+
+def test_exported_data_are_read_back_as_they_were(run: Commands, small_set: Dataset, small_files: Path) -> None:
+    assert run("data", "export", "--format", "idx", "--out", "idx").status == 0
+    result = run("train", *QUICK, "--train-data", "idx/train-images-idx3-ubyte", "--json")
+    assert json.loads(result.output)["epochs"] == 1
+    first = load_model("model.pkl").network.parameters
+    run("train", *QUICK)
+    assert np.array_equal(load_model("model.pkl").network.parameters, first)
+
+
+def test_check_gradients_stays_below_a_millionth(run: Commands) -> None:
+    result = run("check-gradients", "--json")
+    assert result.status == 0
+    assert json.loads(result.output)["max_relative_error"] <= 1e-6
+    assert "maximum relative error" in run("check-gradients").output
+
+
+def test_recipes_and_models_are_listed(run: Commands) -> None:
+    assert {recipe["name"] for recipe in json.loads(run("recipes", "--json").output)["recipes"]} == set(RECIPES)
+    shipped = {model["name"]: model for model in json.loads(run("models", "--json").output)["models"]}
+    assert shipped["quick"]["recipe"] == "quick"
+    for name in RECIPES:
+        assert name in run("recipes").output
+    assert "quick" in run("models").output
+
+
+COMMANDS = ["train", "evaluate", "predict", "explain", "submission", "data", "check-gradients", "recipes", "models"]
+
+
+@pytest.mark.parametrize("command", [(), *[(name,) for name in COMMANDS], ("data", "info"), ("data", "export")])
+def test_every_command_has_help(run: Commands, command: tuple[str, ...]) -> None:
+    result = run(*command, "--help")
+    assert result.status == 0
+    assert "Usage:" in result.output
+
+
+@pytest.mark.parametrize("arguments", [("dance",), ("train", "--epochs", "many"), ("predict",), ("data", "export")])
+def test_wrong_usage_exits_with_2(run: Commands, arguments: tuple[str, ...]) -> None:
+    result = run(*arguments)
+    assert result.status == 2
+    assert "Traceback" not in result.errors
+
+
+def test_output_can_be_cut_off_by_a_pipe(folder: Path) -> None:
+    command = f"{sys.executable} -m digits predict 0-500 | head -1"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert result.stdout.startswith("test image 0: 7")
+    assert "Traceback" not in result.stderr
+    assert "Exception" not in result.stderr
+
+
+def test_a_terminal_without_unicode_is_enough(folder: Path) -> None:
+    command = [sys.executable, "-m", "digits", "predict", "0"]
+    result = subprocess.run(command, capture_output=True, env=os.environ | {"PYTHONIOENCODING": "ascii"}, check=True)
+    assert "test image 0: 7" in result.stdout.decode("ascii")
+
+
+# -- bad input: one sentence, exit status 1, nothing changed -----------------------------------------------------
+
+GOOD_ROW = ",".join(["5", *["0"] * 784])
+LINES = {
+    "no columns": "",
+    "empty.csv": "",
+    "header.csv": "label," + ",".join(f"pixel{n}" for n in range(784)) + "\n",
+    "few.csv": f"{GOOD_ROW}\n{GOOD_ROW[:-2]}\n",
+    "many.csv": f"{GOOD_ROW}\n{GOOD_ROW},0\n",
+    "three.csv": "1,2,3\n4,5,6\n",
+    "text.csv": f"{GOOD_ROW}\n{GOOD_ROW[:-1]}abc\n",
+    "missing.csv": f"{GOOD_ROW}\n{GOOD_ROW[:-1]}\n",
+    "256.csv": f"{GOOD_ROW}\n{GOOD_ROW[:-1]}256\n",
+    "minus.csv": f"{GOOD_ROW}\n{GOOD_ROW[:-1]}-1\n",
+    "fraction.csv": f"{GOOD_ROW}\n{GOOD_ROW[:-1]}1.5\n",
+    "label10.csv": f"{GOOD_ROW}\n10{GOOD_ROW[1:]}\n",
+}  # fmt: skip
+
+BAD_INPUT = [
+    (("predict", "10000"), "no image 10000"),
+    (("predict", "5-3"), "backwards"),
+    (("predict", "99999999999999999999999999"), "no image"),
+    (("predict", "no-such.png"), "no file"),
+    (("predict", "a-folder"), "folder"),
+    (("predict", "text.png"), "no picture"),
+    (("predict", "cut.png"), "damaged or cut short"),
+    (("predict", "blank.png"), "blank"),
+    (("predict", "huge.png"), "million pixels"),
+    (("predict", "0", "--model", "no-such.pkl"), "no model"),
+    (("predict", "0", "--model", "text.png"), "text.png"),
+    (("predict", "0", "--plot", "answers.docx"), "must end in"),
+    (("predict", "0", "--plot", "text.png/x.png"), "text.png"),
+    (("explain", "0-3", "--plot", "why.png"), "takes one image"),
+    (("evaluate", "--test-data", "unlabelled.csv"), "no labels"),
+    (("evaluate", "--test-data", "a-folder"), "folder"),
+    (("evaluate", "--test-data", "no-such.csv"), "no-such.csv"),
+    (("evaluate", "--test-data", "binary.csv"), "binary.csv"),
+    (("evaluate", "--test-data", "cut.csv.gz"), "cut.csv.gz"),
+    (("evaluate", "--plots", "text.png"), "text.png"),
+    (("train", "--train-data", "unlabelled.csv"), "no labels"),
+    (("train", "--epochs", "0"), "at least 1; got 0"),
+    (("train", "--learning-rate", "-1"), "above 0; got -1"),
+    (("train", "--hidden", "0"), "at least 1 unit"),
+    (("train", "--hidden", "1000000"), "too large"),
+    (("train", "--recipe", "swift"), "no recipe named 'swift'"),
+    (("train", "--model", "text.png/model.pkl"), "cannot write"),
+    (("train", "--model", "a-folder"), "cannot write"),
+    (("train", "--plots", "text.png"), "text.png"),
+    (("submission", "--test-data", "unlabelled.csv", "--out", "a-folder"), "cannot write"),
+    (("data", "export", "--format", "csv", "--out", "text.png"), "text.png"),
+    *[(("evaluate", "--test-data", name), name) for name in LINES if name.endswith("csv")],
+]
+
+
+def png_chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+@pytest.fixture
+def bad_files(folder: Path) -> Path:
+    for name, text in LINES.items():
+        Path(name).write_text(text)
+    Path("a-folder").mkdir()
+    Path("text.png").write_text("I am not a picture.")
+    Image.new("L", (50, 50), 200).save("blank.png")
+    header = struct.pack(">IIBBBBB", 40_000, 40_000, 8, 0, 0, 0, 0)
+    Path("huge.png").write_bytes(b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", b""))
+    Image.fromarray(load_mnist()[1].images[0]).resize((200, 200)).save("whole.png")
+    Path("cut.png").write_bytes(Path("whole.png").read_bytes()[:400])
+    Path("binary.csv").write_bytes(bytes(range(256)) * 10)
+    Path("cut.csv.gz").write_bytes(gzip.compress(f"{GOOD_ROW}\n".encode() * 100)[:60])
+    Path("unlabelled.csv").write_text(",".join(["0"] * 784) + "\n")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"), BAD_INPUT, ids=lambda value: " ".join(value) if isinstance(value, tuple) else ""
+)
+def test_bad_input_gets_one_sentence_and_changes_nothing(
+    run: Commands, bad_files: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    before = content(bad_files)
+    result = run(*arguments)
+    assert result.status == 1
+    *_, last = result.errors.splitlines()
+    assert last.startswith("Error: ")
+    assert last.endswith(".")
+    assert words in last
+    assert "Traceback" not in result.errors
+    assert result.output == ""
+    assert content(bad_files) == before
