@@ -139,7 +139,7 @@ def test_predict_answers_from_any_folder(run: Commands, mnist: tuple[Dataset, Da
 def test_the_model_in_the_working_directory_goes_before_the_shipped_one(run: Commands) -> None:
     save_model("model.pkl", Recipe(hidden=(4,)).network(seed=0))
     assert "model: model.pkl" in run("predict", 0).errors
-    assert "quick.pkl" in run("predict", 0, "--model", "quick").errors
+    assert "shipped model quick" in run("predict", 0, "--model", "quick").errors
 
 
 def test_predict_reads_pictures_and_draws_its_answers(run: Commands, mnist: tuple[Dataset, Dataset]) -> None:

@@ -255,7 +255,7 @@ def test_a_layer_says_what_it_is() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Dense(0), "a Dense layer needs at least one unit; got 0"),
+        (lambda: Dense(0), "a Dense layer has a whole number of units, at least one; got 0"),
         (lambda: Dense(3, "xavier"), "initialization must be 'he', 'glorot' or 'zeros'; got 'xavier'"),
         (lambda: LeakyReLU(0), "the slope of LeakyReLU must lie between 0 and 1; got 0"),
         (lambda: LeakyReLU(1), "the slope of LeakyReLU must lie between 0 and 1; got 1"),

@@ -402,7 +402,7 @@ def load_or_refuse(path: Path, data: bytes) -> None:
     try:
         model = load_model(path)
     except DigitsError as error:
-        assert str(error).startswith(str(path))  # noqa: PT017
+        assert str(error).startswith(str(path))
     else:
         assert np.isfinite(model.network.parameters).all()
 

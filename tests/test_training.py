@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import ThreadpoolController
 
 from digits import Dataset, train
 from digits.errors import DigitsError
@@ -70,6 +71,18 @@ def test_a_resumed_run_has_the_weights_of_one_never_stopped(small_set: Dataset, 
     resumed = begin(small_set, recipe, resume_from=stopped.checkpoint())
     assert np.array_equal(finish(resumed), finish(whole))
     assert [epoch.loss for epoch in resumed.history] == [epoch.loss for epoch in whole.history]
+
+
+def test_the_number_of_cores_does_not_change_a_small_networks_weights(small_set: Dataset) -> None:
+    blas = ThreadpoolController().select(user_api="blas")
+    recipe = replace(RECIPE, hidden=(256, 128), batch_size=256)
+    weights = []
+    for threads in (1, 4):
+        with blas.limit(limits=threads):
+            training = begin(small_set, recipe)
+            weights.append(finish(training))
+            assert {library["num_threads"] for library in blas.info()} == {threads}  # left as it was
+    assert np.array_equal(*weights)
 
 
 def test_a_checkpoint_survives_the_disk_bit_for_bit(small_set: Dataset, folder: object) -> None:

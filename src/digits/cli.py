@@ -199,7 +199,7 @@ def evaluate(model: str | None, test_data: Path | None, plots: Path | None, as_j
     trained = load_model(model)
     test_set = load_test(test_data)
     labels = test_set.labels
-    say(f"model: {trained.path}; test data: {test_set.source}")
+    say(f"model: {trained.name}; test data: {test_set.source}")
     evaluation = measure(trained.network, test_set.images, labels)
     if plots:
         from digits.plots import evaluation_figures, save
@@ -236,7 +236,7 @@ def predict(what: tuple[str, ...], model: str | None, test_data: Path | None, pl
 
     questions = find_questions(what, test_data)
     trained = load_model(model)
-    say(f"model: {trained.path}")
+    say(f"model: {trained.name}")
     answers = answer(trained.network, questions)
     if plot:
         from digits.plots import predictions, save

@@ -77,7 +77,7 @@ class Menu:
         accuracy = model.results.get("test_accuracy")
         recipe = model.recipe.name if model.recipe else "unknown"
         known = "accuracy unknown" if accuracy is None else f"{accuracy:.2%} right on its test set"
-        self.console.print(f"  model          {model.path} (recipe {recipe}): {known}")
+        self.console.print(f"  model          {model.name} (recipe {recipe}): {known}")
         self.console.print(f"                 784 → {layers}")
 
     def _choices(self) -> str:

@@ -68,6 +68,11 @@ class TrainedModel:
     data: str | None
     program: str
 
+    @property
+    def name(self) -> str:
+        """What to call it before a person: the file, or the name of a shipped model."""
+        return f"shipped model {self.path.stem}" if self.path.parent == MODELS else str(self.path)
+
     def summary(self) -> dict[str, Any]:
         """What ``digits models`` says of it: recipe, seed, parameters, bytes, and what was measured."""
         about = {"recipe": self.recipe.name if self.recipe else None, "seed": self.seed}

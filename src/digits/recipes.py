@@ -167,7 +167,10 @@ RECIPES = {
 }
 
 # Means of five seeds, on two cores, 50,000 training images; docs/results.md says how each was measured.
-MEASURED: dict[str, dict[str, float]] = {}
+MEASURED: dict[str, dict[str, float]] = {
+    "quick": {"test_error_percent": 1.49, "train_seconds": 10.9},
+    "plain": {"test_error_percent": 2.28, "train_seconds": 3.6},
+}
 
 
 def find_recipe(name: str) -> Recipe:

@@ -1,0 +1,253 @@
+"""Draws every picture in docs/images. Run by hand, with the package installed; the pictures are kept in git.
+
+    python docs/make_figures.py              with the shipped model
+    python docs/make_figures.py model.pkl    with another
+
+Figures of results come from the program's own functions, the menu from the program itself, in a pseudo-terminal.
+Training curves need a run: it trains the recipe "quick" once, in a temporary folder.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
+from PIL import Image, ImageDraw, ImageFont
+from rich.color import Color
+from rich.console import Console
+from rich.style import Style
+from rich.terminal_theme import SVG_EXPORT_THEME
+from rich.text import Text
+
+from digits import RECIPES, activations, load_mnist, optimizers, plots, train
+from digits.evaluation import evaluate
+from digits.explanation import explain
+from digits.model_files import load_model
+from digits.predictions import answer, columns, from_test_set
+from digits.training import Finished
+
+IMAGES = Path(__file__).parent / "images"
+HARD_IMAGE = 8  # a five that looks like a six
+LARGEST = 150_000  # bytes of one picture
+
+
+def main() -> None:
+    """Draw them all."""
+    trained = load_model(sys.argv[1] if len(sys.argv) > 1 else "quick")
+    network = trained.network
+    train_set, test_set = load_mnist()
+    evaluation = evaluate(network, test_set.images, test_set.labels)
+
+    answers = answer(network, from_test_set([0, 1, 2, 3, 4, 5, 6, 7, HARD_IMAGE, 9], test_set))
+    keep(plots.predictions(*columns(answers)), "predictions")
+    keep(plots.confusion_matrix(evaluation), "confusion_matrix")
+    keep(plots.accuracy_by_digit(evaluation), "accuracy_by_digit")
+    keep(plots.worst_mistakes(test_set.images, evaluation, limit=15), "worst_mistakes")
+    keep(plots.reliability_diagram(evaluation), "reliability_diagram")
+    keep(plots.first_layer_weights(network), "first_layer_weights")
+    image = test_set.images[HARD_IMAGE]
+    keep(plots.explanation(image, explain(network, image)), "explanation")
+
+    keep(network_flow(), "network_flow")
+    keep(activation_functions(), "activations")
+    keep(descent(), "descent")
+    keep_picture(menu_picture(trained.path.resolve()), "menu")
+
+    recipe = RECIPES["quick"]
+    training = train(recipe.network(seed=0), train_set, recipe)
+    finished = [event for event in training if isinstance(event, Finished)]
+    assert finished
+    keep(plots.learning_curves(training.history), "learning_curves")
+
+
+def keep(figure: Figure, name: str) -> None:
+    """Write a figure as a PNG of few colours: half the bytes, and nobody sees it."""
+    drawn = io.BytesIO()
+    with mpl.rc_context(plots.STYLE):
+        figure.savefig(drawn, format="png", dpi=150)
+    keep_picture(Image.open(drawn), name)
+
+
+def keep_picture(picture: Image.Image, name: str) -> None:
+    """Write a picture, and say how large it became."""
+    path = IMAGES / f"{name}.png"
+    picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    size = path.stat().st_size
+    print(f"{path.name:28} {size / 1000:6.0f} kB")
+    if size > LARGEST:
+        raise SystemExit(f"{path} is larger than {LARGEST:,} bytes.")
+
+
+# -- drawn for the pages ---------------------------------------------------------------------------------------
+
+
+def network_flow() -> Figure:
+    """The network forward and backward, with shapes."""
+    figure = Figure(figsize=(plots.WIDTH, 3.8))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, 100), ylim=(6.5, 54))
+    axes.axis("off")
+    parts = [(18, "Dense(128)"), (41, "ReLU"), (64, "Dense(10)"), (87, "softmax,\ncross-\nentropy")]
+    for x, name in parts:
+        box = FancyBboxPatch(
+            (x - 6.5, 27), 13, 10, boxstyle="round,pad=0,rounding_size=1.2", fc="#F4F4F4", ec=plots.GREY
+        )
+        axes.add_patch(box)
+        axes.text(x, 32, name, ha="center", va="center", fontsize=10, fontweight="bold", color=plots.INK)
+
+    middles = [6, 29.5, 52.5, 75.5]
+    forward = ["x\n(n, 784)", "x·W + b\n(n, 128)", "max(0, ·)\n(n, 128)", "logits z\n(n, 10)"]
+    backward = ["", "∂L/∂y\n(n, 128)", "∂L/∂y\n(n, 128)", "(p − 1ₜ)/n\n(n, 10)"]
+    for x, what in zip(middles, forward, strict=True):
+        _arrow(axes, (x - 4.7, 34.5), (x + 4.7, 34.5), plots.BLUE)
+        axes.text(x, 36.3, what, ha="center", va="bottom", fontsize=8.5, color=plots.BLUE)
+    for x, what in list(zip(middles, backward, strict=True))[1:]:
+        _arrow(axes, (x + 4.7, 29.5), (x - 4.7, 29.5), plots.VERMILION)
+        axes.text(x, 27.6, what, ha="center", va="top", fontsize=8.5, color=plots.VERMILION)
+    _arrow(axes, (87, 46.2), (87, 37.3), plots.BLUE)
+    axes.text(87, 47, "labels\n(n,)", ha="center", va="bottom", fontsize=8.5, color=plots.BLUE)
+    gradients = [(18, "(784, 128)", "(128,)"), (64, "(128, 10)", "(10,)")]
+    for x, weights, biases in gradients:
+        _arrow(axes, (x, 26.7), (x, 20), plots.VERMILION)
+        text = f"∂L/∂W = xᵀ·∂L/∂y   {weights}\n∂L/∂b = column sums   {biases}"
+        axes.text(x, 19, text, ha="center", va="top", fontsize=8.5, color=plots.VERMILION, linespacing=1.5)
+    axes.text(41, 25.8, "⊙ f′", ha="center", va="top", fontsize=8.5, color=plots.VERMILION)
+    title = {"fontsize": 10, "fontweight": "bold", "va": "center"}
+    axes.text(2, 51.5, "Forward: from pixels to a loss", color=plots.BLUE, **title)
+    axes.text(2, 9, "Backward: from the loss to a gradient for every parameter", color=plots.VERMILION, **title)
+    return figure
+
+
+def _arrow(axes: mpl.axes.Axes, start: tuple[float, float], end: tuple[float, float], colour: str) -> None:
+    style = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.6, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 12}
+    axes.annotate("", end, start, arrowprops=style)
+
+
+@mpl.rc_context(plots.STYLE)
+def activation_functions() -> Figure:
+    """The four activations and their derivatives."""
+    x = np.linspace(-4, 4, 401)
+    shown = [
+        ("ReLU", activations.relu(x), activations.relu_derivative),
+        ("LeakyReLU, slope 0.1", activations.leaky_relu(x, 0.1), lambda y: activations.leaky_relu_derivative(y, 0.1)),
+        ("Sigmoid", activations.sigmoid(x), activations.sigmoid_derivative),
+        ("Tanh", activations.tanh(x), activations.tanh_derivative),
+    ]
+    figure = Figure(figsize=(plots.WIDTH, 2.4), layout="constrained")
+    for axes, (name, y, derivative) in zip(figure.subplots(1, 4, sharex=True), shown, strict=True):
+        axes.axhline(0, color=plots.PALE, linewidth=1)
+        axes.axvline(0, color=plots.PALE, linewidth=1)
+        slopes = derivative(y)
+        slopes[np.abs(np.diff(slopes, prepend=slopes[0])) > 0.5] = np.nan  # a jump is no slope
+        axes.plot(x, y, color=plots.BLUE, label="f(x)")
+        axes.plot(x, slopes, color=plots.VERMILION, linestyle=plots.DASHES, label="f′(x)")
+        axes.set(title=name, ylim=(-1.2, 2.2), xticks=[-4, 0, 4], yticks=[-1, 0, 1, 2])
+    axes.legend(frameon=False, loc="upper left", fontsize=8)
+    return figure
+
+
+@mpl.rc_context(plots.STYLE)
+def descent() -> Figure:
+    """Thirty steps of three optimizers in a long valley, L = (x² + 20·y²)/2."""
+    steepness = np.array([1.0, 20.0])
+    shown: list[tuple[str, optimizers.Optimizer]] = [
+        ("SGD, learning rate 0.09", optimizers.SGD(0.09)),
+        ("Momentum, learning rate 0.03", optimizers.Momentum(0.03, momentum=0.8)),
+        ("AdamW, learning rate 0.35", optimizers.AdamW(0.35, beta1=0.8, weight_decay=0.0)),
+    ]
+    figure = Figure(figsize=(plots.WIDTH, 2.5), layout="constrained")
+    grid_x, grid_y = np.meshgrid(np.linspace(-5, 1.5, 200), np.linspace(-1.6, 1.6, 200))
+    valley = (steepness[0] * grid_x**2 + steepness[1] * grid_y**2) / 2
+    for axes, (name, optimizer) in zip(figure.subplots(1, 3, sharey=True), shown, strict=True):
+        place = np.array([-4.5, 1.2])
+        path = [place.copy()]
+        for _ in range(30):
+            optimizer.step(place, steepness * place)
+            path.append(place.copy())
+        axes.contour(grid_x, grid_y, valley, levels=np.geomspace(0.1, 30, 9), colors=plots.BAR, linewidths=0.6)
+        axes.plot(*np.transpose(path), "o-", color=plots.BLUE, markersize=3, linewidth=1)
+        axes.plot(0, 0, "x", color=plots.VERMILION, markersize=8, markeredgewidth=2)
+        loss = float(steepness @ place**2 / 2)
+        axes.set(title=f"{name}\nloss after 30 steps: {loss:.2g}", xticks=[], yticks=[])
+    return figure
+
+
+# -- a terminal ------------------------------------------------------------------------------------------------
+
+CELL = 18, 36  # pixels of a character: the half blocks of an image become squares
+PAPER, LIGHT = "#16181D", "#D6D9DF"
+TYPED = ["1", "2 8", "3"]  # at the menu
+
+
+def menu_picture(model: Path) -> Image.Image:
+    """The menu as a terminal shows it, with two predictions."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "model.pkl").symlink_to(model)
+        screen = in_terminal(["digits"], TYPED, folder)
+    answered = re.match(r".*? right\n(?=\n  1  )", screen, re.DOTALL)
+    assert answered, screen
+    return draw_terminal("$ digits\n" + answered.group())
+
+
+def in_terminal(command: list[str], typed: list[str], folder: str) -> str:
+    """Run a command in a pseudo-terminal, answering each of its questions; return what the screen got."""
+    environment = os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor", "COLUMNS": "96"}
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(folder)
+        os.execvpe(command[0], command, environment)
+    seen, answers = b"", iter(typed)
+    try:
+        while some := os.read(terminal, 65536):
+            seen += some
+            if re.search(rb": $", seen):
+                os.write(terminal, next(answers).encode() + b"\n")
+    except OSError:  # the child has closed its end
+        pass
+    os.waitpid(child, 0)
+    return seen.decode().replace("\r", "")
+
+
+def draw_terminal(screen: str) -> Image.Image:
+    """Paint the characters of a screen, with their colours, in Matplotlib's own monospaced font."""
+    console = Console(width=96, color_system="truecolor", file=io.StringIO())
+    lines = [list(line.render(console)) for line in Text.from_ansi(screen.strip("\n")).split("\n")]
+    fonts = Path(mpl.get_data_path()) / "fonts" / "ttf"
+    faces = [ImageFont.truetype(str(fonts / f"DejaVuSansMono{bold}.ttf"), 30) for bold in ("", "-Bold")]
+    width, height = CELL
+    columns = max(sum(len(segment.text) for segment in line) for line in lines)
+    picture = Image.new("RGB", ((columns + 4) * width, (len(lines) + 2) * height), PAPER)
+    draw = ImageDraw.Draw(picture)
+    for row, line in enumerate(lines, start=1):
+        column = 2
+        for text, style, _ in line:
+            style = style or Style.null()
+            ink, ground = _rgb(style.color), _rgb(style.bgcolor)
+            for character in text:
+                x, y = column * width, row * height
+                column += 1
+                if ground:
+                    draw.rectangle((x, y, x + width - 1, y + height - 1), ground)
+                if character in "▀█":
+                    bottom = y + height // (2 if character == "▀" else 1) - 1
+                    draw.rectangle((x, y, x + width - 1, bottom), ink or LIGHT)
+                elif character != " ":
+                    draw.text((x, y), character, ink or LIGHT, faces[bool(style.bold)])
+    return picture
+
+
+def _rgb(colour: Color | None) -> tuple[int, int, int] | None:
+    return None if colour is None or colour.is_default else tuple(colour.get_truecolor(SVG_EXPORT_THEME))
+
+
+if __name__ == "__main__":
+    main()
