@@ -307,4 +307,4 @@ def test_a_large_file_takes_little_more_memory_than_its_images(
     result = subprocess.run([sys.executable, "-c", MEASURE_PEAK, path], capture_output=True, text=True, check=True)
     count, kilobytes = map(int, result.stdout.split())
     assert count == 200_000
-    assert kilobytes * 1024 < 1.25 * count * PIXELS + 200e6
+    assert kilobytes * 1024 < 1.25 * count * PIXELS + 300e6
