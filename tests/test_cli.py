@@ -25,7 +25,8 @@ QUICK = ("--epochs", 1, "--hidden", "16")
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """All files with their bytes, and all folders."""
+    return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else b"" for path in folder.rglob("*")}
 
 
 def picture_width(path: str) -> int:
@@ -229,6 +230,30 @@ def test_wrong_usage_exits_with_2(run: Commands, arguments: tuple[str, ...]) -> 
     assert "Traceback" not in result.errors
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+@pytest.mark.parametrize("arguments", ["predict 0", "predict 0 --json", "data info", "recipes"])
+def test_a_full_disk_under_the_output_is_a_sentence(folder: Path, arguments: str) -> None:
+    command = f"{sys.executable} -m digits {arguments} > /dev/full"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1] == "Error: No space left on device."
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+def test_streams_may_be_closed(folder: Path, closed: str) -> None:
+    for arguments in ("predict 0", ""):
+        command = f"{sys.executable} -m digits {arguments} {closed}"
+        result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, input="3\n")
+        assert "Traceback" not in result.stderr
+        assert result.returncode in (0, 1)
+
+
+def test_another_encoding_on_standard_input_is_survived(folder: Path) -> None:
+    result = subprocess.run([sys.executable, "-m", "digits"], input=b"\xff\xfe\n3\n", capture_output=True)
+    assert result.returncode == 0
+    assert b"Traceback" not in result.stderr
+
+
 def test_output_can_be_cut_off_by_a_pipe(folder: Path) -> None:
     command = f"{sys.executable} -m digits predict 0-500 | head -1"
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
@@ -265,7 +290,20 @@ BAD_INPUT = [
     (("predict", "10000"), "no image 10000"),
     (("predict", "5-3"), "backwards"),
     (("predict", "99999999999999999999999999"), "no image"),
-    (("predict", "no-such.png"), "no file"),
+    (("predict", "-1"), "-1"),
+    (("predict", "no-such.png"), "neither a file nor indices"),
+    (("predict", "1.5"), "neither a file nor indices"),
+    (("predict", "zero.png"), "zero.png"),
+    (("predict", "x" * 5000), "neither a file nor indices"),
+    (("predict", "0", "--model", "huge-weights.pkl"), "not finite numbers"),
+    (("evaluate", "--model", "huge-weights.pkl", "--plots", "figures"), "not finite numbers"),
+    (("evaluate", "--model", "no-such.pkl", "--plots", "figures"), "no model"),
+    (("train", "--train-data", "no-such.csv", "--plots", "figures"), "no-such.csv"),
+    (("train", "--train-data", "one.csv", "--model", "few.csv"), "few.csv exists and is no model"),
+    (("train", "--epochs", "1" + "0" * 400), "at most"),
+    (("train", "--model", "x" * 250 + ".pkl"), "cannot write"),
+    (("train", "--resume", "--model", "."), "folder"),
+    (("submission", "--test-data", "unlabelled.csv", "--out", "unlabelled.csv"), "is the test data"),
     (("predict", "a-folder"), "folder"),
     (("predict", "text.png"), "no picture"),
     (("predict", "cut.png"), "damaged or cut short"),
@@ -312,14 +350,20 @@ def bad_files(folder: Path) -> Path:
     Path("huge.png").write_bytes(b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", b""))
     Image.fromarray(load_mnist()[1].images[0]).resize((200, 200)).save("whole.png")
     Path("cut.png").write_bytes(Path("whole.png").read_bytes()[:400])
+    header = struct.pack(">IIBBBBB", 0, 0, 8, 0, 0, 0, 0)
+    Path("zero.png").write_bytes(b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", b""))
+    network = Recipe(hidden=(4,)).network(seed=0)
+    network.parameters[:] = 1e38
+    save_model("huge-weights.pkl", network)
     Path("binary.csv").write_bytes(bytes(range(256)) * 10)
     Path("cut.csv.gz").write_bytes(gzip.compress(f"{GOOD_ROW}\n".encode() * 100)[:60])
+    Path("one.csv").write_text(f"{GOOD_ROW}\n")
     Path("unlabelled.csv").write_text(",".join(["0"] * 784) + "\n")
     return folder
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"), BAD_INPUT, ids=lambda value: " ".join(value) if isinstance(value, tuple) else ""
+    ("arguments", "words"), BAD_INPUT, ids=lambda value: " ".join(value)[:60] if isinstance(value, tuple) else ""
 )
 def test_bad_input_gets_one_sentence_and_changes_nothing(
     run: Commands, bad_files: Path, arguments: tuple[str, ...], words: str

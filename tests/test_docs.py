@@ -178,3 +178,8 @@ def test_the_program_in_getting_started_runs(tmp_path: Path, monkeypatch: pytest
     exec("\n".join(blocks), names_in_it)
     assert "network" in names_in_it
     assert (tmp_path / "mine.pkl").exists()
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=names(TEXTS))
+def test_no_place_is_left_to_be_filled_in(page: Path) -> None:
+    assert not re.search(r"@@|TODO|TBD", page.read_text(encoding="utf-8"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
 import re
 import select
 import signal
@@ -15,7 +14,10 @@ from pathlib import Path
 import pytest
 
 from commands import PROJECT
-from digits.model_files import load_model
+from digits.model_files import load_model, save_model
+from digits.recipes import Recipe
+
+pty = pytest.importorskip("pty")  # not on Windows
 
 MENU = [sys.executable, "-m", "digits"]
 
@@ -66,8 +68,9 @@ def test_wrong_indices_get_a_sentence_and_the_menu_again(folder: Path, wrong: st
 
 
 def test_wrong_choices_and_the_end_of_input_are_survived(folder: Path) -> None:
-    result = type_into("7\n\nhello\n1\n", folder)
+    result = type_into("7\n\nhello\n[/b]\n1\n", folder)
     assert result.returncode == 0
+    assert "test image" not in result.stdout
     assert "'7' is not on the menu" in result.stdout
     assert "Goodbye" in result.stdout
 
@@ -85,7 +88,7 @@ def test_retraining_replaces_the_model_with_the_users_own_data(small_files: Path
     assert "epoch 18/18" in result.stderr
     model = load_model(small_files / "model.pkl")
     assert model.data == "data/train.csv"
-    assert f"model          model.pkl (recipe quick): {model.results['test_accuracy']:.2%} right" in result.stdout
+    assert f"{model.results['test_accuracy']:.2%} right on its test set; layers of 784-256-128-10" in result.stdout
     assert "test image 0:" in result.stdout
 
 
@@ -108,15 +111,26 @@ class Terminal:
         self.screen = ""
 
     def wait_for(self, text: str, seconds: float = 30) -> None:
+        assert self.shows(text, seconds), f"{text!r} did not appear in {self.screen!r}"
+
+    def shows(self, text: str, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
-        while text not in self.screen:
-            assert time.monotonic() < deadline, f"{text!r} did not appear in {self.screen!r}"
+        while text not in self.screen and time.monotonic() < deadline:
             if select.select([self.terminal], [], [], 0.1)[0]:
                 self.screen += os.read(self.terminal, 65536).decode(errors="replace")
+        return text in self.screen
 
     def type(self, text: str) -> None:
         self.screen = ""
         os.write(self.terminal, text.encode())
+
+    def insist(self, key: str, text: str) -> None:
+        """Type a key until it is answered: a Ctrl-C between Python's prompt and its reading waits for the next key."""
+        for _ in range(10):
+            self.type(key)
+            if self.shows(text, 3):
+                return
+        self.wait_for(text, 0)
 
     def exit_status(self) -> int:
         _, status = os.waitpid(self.process_id, 0)
@@ -134,11 +148,9 @@ def test_a_terminal_gets_colours_and_ctrl_c_leaves_politely(folder: Path) -> Non
     assert "\x1b[38;2;" in terminal.screen  # each pixel in its own grey
     terminal.type("1\n")
     terminal.wait_for("Which of the images")
-    terminal.type("\x03")
-    terminal.wait_for("Back to the menu")
+    terminal.insist("\x03", "Back to the menu")
     terminal.wait_for("Your choice")
-    terminal.type("\x03")
-    terminal.wait_for("Interrupted")
+    terminal.insist("\x03", "Interrupted")
     assert terminal.exit_status() == 130
 
 
@@ -149,9 +161,24 @@ def test_ctrl_c_while_retraining_keeps_the_old_model_and_offers_to_go_on(folder:
     terminal.type("2\n")
     terminal.wait_for("epoch  1/18", seconds=60)
     os.kill(terminal.process_id, signal.SIGINT)
-    terminal.wait_for("Stopped in epoch")
+    terminal.wait_for("Stopped after")
     terminal.wait_for("Go on with the interrupted training")
     assert not (folder / "model.pkl").exists()
     terminal.type("3\n")
     terminal.wait_for("Goodbye")
     assert terminal.exit_status() == 0
+
+
+def test_a_model_made_up_by_somebody_does_not_keep_the_menu_from_opening(folder: Path) -> None:
+    network = Recipe(hidden=(4,)).network(seed=0)
+    results = {"test_accuracy": "very good"}
+    save_model(folder / "model.pkl", network, recipe=Recipe(name="[/b]\x1b[31m"), results=results)
+    result = type_into("1\n0\n3\n", folder)
+    assert result.returncode == 0
+    assert "(recipe [/b]\N{REPLACEMENT CHARACTER}[31m)" in result.stdout
+    assert "test image 0:" in result.stdout
+    network.parameters[:] = 1e38
+    save_model(folder / "model.pkl", network)
+    result = type_into("1\n0\n3\n", folder)
+    assert "not finite numbers" in result.stdout
+    assert result.stderr == ""

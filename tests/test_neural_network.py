@@ -15,7 +15,7 @@ import pytest
 
 from digits.activations import Array
 from digits.data_preprocessing import Batches
-from digits.layers import Dense, Dropout, Layer, ReLU, Sigmoid, Tanh
+from digits.layers import Dense, Dropout, Layer, ReLU, Sigmoid, Tanh, layer_from_config
 from digits.neural_network import INFERENCE_BATCH, NeuralNetwork
 from digits.optimizers import OPTIMIZERS, Momentum, WeightAverage
 
@@ -236,7 +236,9 @@ def test_a_copy_in_another_precision_shares_nothing() -> None:
 def test_a_network_is_made_again_from_its_config() -> None:
     layers: list[Layer] = [Dense(8, "he"), Tanh(), Dropout(0.25), Dense(3)]
     network = NeuralNetwork(layers, input_shape=(6,), seed=5)
-    again = NeuralNetwork.from_config(json.loads(json.dumps(network.config())), seed=5)
+    config = json.loads(json.dumps(network.config()))
+    layers = [layer_from_config(layer) for layer in config["layers"]]
+    again = NeuralNetwork(layers, tuple(config["input_shape"]), seed=5)
     assert again.config() == network.config()
     assert np.array_equal(again.parameters, network.parameters)
     assert again.input_shape == (6,)

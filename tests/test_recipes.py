@@ -66,5 +66,6 @@ def test_values_that_make_no_sense_are_refused_in_words(changes: dict[str, objec
 
 
 def test_a_file_with_values_of_the_wrong_kind_is_refused() -> None:
-    with pytest.raises(DigitsError, match="wrong kind"):
-        Recipe.from_dict({"epochs": "many"})
+    for values in ({"epochs": "many"}, {"epochs": 2.5}, {"dropout": "x"}, {"hidden": 3}, {"learning_rate": 10**600}):
+        with pytest.raises(DigitsError, match=r"wrong kind|whole|epochs must be"):
+            Recipe.from_dict(values)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -16,10 +15,13 @@ import pytest
 
 from digits import Dataset
 from digits.datasets import export
-from digits.errors import Interrupted
-from digits.model_files import load_model, save_model
+from digits.errors import DigitsError, Interrupted
+from digits.model_files import load_checkpoint, load_model, save_checkpoint, save_model
 from digits.recipes import Recipe
-from digits.runs import Run, checkpoint_path, saved_checkpoint
+from digits.runs import Run, checkpoint_path, find_interruption
+from digits.training import TrainingDiverged
+
+resource = pytest.importorskip("resource")  # not on Windows
 
 COMMAND = (
     sys.executable, "-m", "digits", "train", "--train-data", "train.csv", "--test-data", "test.csv",
@@ -99,7 +101,7 @@ def test_ctrl_c_saves_says_how_to_go_on_and_exits_with_130(data_folder: Path, nu
     process.send_signal(number)
     output, errors = process.communicate()
     assert process.returncode == 130
-    assert "Stopped in epoch" in errors
+    assert "Stopped after" in errors
     assert "--resume" in errors
     assert "Traceback" not in errors
     assert output == ""
@@ -150,8 +152,56 @@ def test_an_interrupted_run_leaves_a_checkpoint_and_no_model(folder: Path, small
     events = run.events()
     next(events)
     os.kill(os.getpid(), signal.SIGINT)
-    with pytest.raises(Interrupted, match=r"epoch 1 of 2.*model\.pkl\.checkpoint"):
+    with pytest.raises(Interrupted, match=r"after 0 of 2 epochs.*model\.pkl\.checkpoint"):
         next(events)
     assert not Path("model.pkl").exists()
-    assert saved_checkpoint(Path("model.pkl"))["batch"] == 1
+    assert find_interruption(Path("model.pkl")).checkpoint["batch"] == 1
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_run_killed_in_its_first_moments_is_the_one_that_is_resumed(folder: Path, small_set: Dataset) -> None:
+    """Not the older one that was interrupted here before, which is kept aside."""
+    older = Run(Recipe(hidden=(8,), epochs=2), 0, small_set, small_set, Path("model.pkl"))
+    next(older.events())
+    newer = Run(Recipe(hidden=(16,), epochs=2), 1, small_set, small_set, Path("model.pkl"))
+    next(newer.events())  # killed here
+    saved = find_interruption(Path("model.pkl"))
+    assert (saved.recipe.hidden, saved.seed) == ((16,), 1)
+    assert newer.replaced == Path("model.pkl.checkpoint.old")
+    assert newer.replaced.exists()
+
+
+def test_what_diverged_cannot_be_gone_on_with(folder: Path, small_set: Dataset) -> None:
+    run = Run(Recipe(hidden=(8,), learning_rate=1e30), 0, small_set, small_set, Path("model.pkl"))
+    with pytest.raises(TrainingDiverged):
+        list(run.events())
+    assert not list(folder.iterdir())
+
+
+def test_a_file_that_is_no_model_is_not_replaced_by_one(data_folder: Path, small_set: Dataset) -> None:
+    before = Path("train.csv").read_bytes()
+    with pytest.raises(DigitsError, match=r"train.csv exists and is no model"):
+        Run(Recipe(), 0, small_set, small_set, Path("train.csv"))
+    assert Path("train.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"seed": "x"}, {"seed": -1}, {"recipe": None}, {"recipe": {"batch_size": 2.5}}, {"epoch": 99}, {"epoch": "1"},
+        {"batch": -3}, {"batch": 10**9}, {"history": [{}]}, {"learning_rate": "x"}, {"parameters": np.zeros(1)},
+        {"parameters": [1]}, {"optimizer": {"steps": "x"}}, {"optimizer": {"velocity": np.zeros(3)}}, {"random": {}},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_checkpoint_that_was_tampered_with_is_a_sentence(
+    folder: Path, small_set: Dataset, damage: dict[str, object]
+) -> None:
+    recipe = Recipe(hidden=(8,), epochs=2, optimizer="momentum")
+    run = Run(recipe, 0, small_set, small_set, Path("model.pkl"))
+    next(run.events())
+    saved = load_checkpoint("model.pkl.checkpoint")
+    save_checkpoint("model.pkl.checkpoint", {k: v for k, v in (saved | damage).items() if v is not None})
+    with pytest.raises(DigitsError, match=r"\.$"):  # noqa: PT012  either may notice it
+        found = find_interruption(Path("model.pkl"))
+        Run(found.recipe, found.seed, small_set, small_set, Path("model.pkl"), found.checkpoint)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import threading
 from dataclasses import replace
 from io import BytesIO
 from itertools import pairwise
@@ -12,8 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import ThreadpoolController
 
-from digits import Dataset, train
+from digits import Dataset, NeuralNetwork, train
+from digits.activations import Array
 from digits.errors import DigitsError
+from digits.layers import Activation, Dense
 from digits.model_files import load_checkpoint, save_checkpoint
 from digits.optimizers import OPTIMIZERS, SCHEDULES
 from digits.recipes import Recipe
@@ -109,7 +113,7 @@ def test_a_checkpoint_of_another_run_is_refused(small_set: Dataset, other: str) 
     saved = begin(small_set).checkpoint()
     recipe = replace(RECIPE, epochs=4) if other == "recipe" else RECIPE
     data = Dataset(small_set.images[::-1], small_set.labels[::-1]) if other == "data" else small_set
-    with pytest.raises(DigitsError, match=f"another {other}"):
+    with pytest.raises(DigitsError, match=rf"other settings \({other}\)"):
         begin(data, recipe, seed=1 if other == "seed" else 0, resume_from=saved)
 
 
@@ -165,6 +169,45 @@ def test_a_loss_that_explodes_stops_the_run_and_says_what_to_change(small_set: D
     training = begin(small_set, replace(RECIPE, optimizer="sgd", learning_rate=1e30, dropout=0.0))
     with pytest.raises(TrainingDiverged, match=r"epoch 1, step \d+\): the learning rate of 1e\+30 is too high"):
         finish(training)
+
+
+def test_an_explosion_in_the_last_step_is_noticed_too(small_set: Dataset) -> None:
+    recipe = replace(RECIPE, optimizer="sgd", learning_rate=1e30, epochs=1, batch_size=10_000)
+    with pytest.raises(TrainingDiverged):
+        finish(begin(small_set, recipe))
+
+
+def test_a_layer_of_ones_own_can_be_trained_with_every_recipe(small_set: Dataset) -> None:
+    """Also with averaged weights, for which the network is copied."""
+
+    class Square(Activation):
+        def function(self, inputs: Array, out: Array | None = None) -> Array:
+            return np.multiply(inputs, inputs, out=out)
+
+        def derivative(self, outputs: Array, out: Array | None = None) -> Array:
+            return np.multiply(2, np.sqrt(outputs, out=out), out=out)
+
+    network = NeuralNetwork([Dense(16), Square(), Dense(10)], seed=0)
+    assert isinstance(list(train(network, small_set, RECIPE))[-1], Finished)
+
+
+def test_a_copy_drops_out_the_same_units(small_set: Dataset) -> None:
+    network = RECIPE.network(seed=0)
+    twin = copy.deepcopy(network)
+    batch = small_set.images[:32], small_set.labels[:32]
+    assert network.loss_and_gradients(*batch) == twin.loss_and_gradients(*batch)
+    assert np.shares_memory(twin.parameters, twin.layers[0].weights)
+
+
+def test_trainings_in_two_threads_leave_the_number_of_blas_threads_as_it_was(small_set: Dataset) -> None:
+    blas = ThreadpoolController().select(user_api="blas")
+    with blas.limit(limits=3):
+        threads = [threading.Thread(target=finish, args=(begin(small_set, seed=seed),)) for seed in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert {library["num_threads"] for library in blas.info()} == {3}
 
 
 def test_training_needs_labels(small_set: Dataset) -> None:

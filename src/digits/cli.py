@@ -7,6 +7,7 @@ and exit status 1; click answers wrong usage with status 2; an interruption ends
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +34,7 @@ class Sizes(click.ParamType[tuple[int, ...]]):
             self.fail(f"{value!r} is not a list of whole numbers like 128,64", param, ctx)
 
 
+SEED = click.IntRange(0, 2**63 - 1)
 Command = Callable[..., Any]
 model_option = click.option(
     "--model",
@@ -40,7 +42,7 @@ model_option = click.option(
     help="A model file, or the name of a shipped model. [default: model.pkl here, else the shipped one]",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
-file_type = click.Path(path_type=Path)
+file_type = click.Path(path_type=Path, readable=False)  # what cannot be read gets a sentence of ours
 train_data_option = click.option(
     "--train-data",
     type=file_type,
@@ -54,7 +56,9 @@ test_data_option = click.option(
 
 def say(message: str) -> None:
     """Tell the person something that is no result."""
-    click.echo(message, err=True)
+    from digits.terminal import printable
+
+    click.echo(printable(message), err=True)
 
 
 def print_json(value: Any) -> None:
@@ -89,14 +93,14 @@ def digits(context: click.Context) -> None:
 @click.option("--activation", metavar="NAME", help="relu, leaky-relu, sigmoid or tanh.")
 @click.option("--dropout", type=float, metavar="X", help="Share of hidden outputs set to 0 in training.")
 @click.option("--optimizer", metavar="NAME", help="sgd, momentum, nesterov or adamw.")
-@click.option("--learning-rate", type=float, metavar="X")
+@click.option("--learning-rate", type=float, metavar="X", help="The highest of the schedule.")
 @click.option("--schedule", metavar="NAME", help="Of the learning rate: constant, step, cosine or one-cycle.")
 @click.option("--weight-decay", type=float, metavar="X", help="L2 decay; decoupled with adamw.")
 @click.option("--weight-average", type=float, metavar="X", help="Decay of the average of the weights; 0 for none.")
-@click.option("--batch-size", type=int, metavar="N")
-@click.option("--epochs", type=int, metavar="N")
+@click.option("--batch-size", type=int, metavar="N", help="Images a step.")
+@click.option("--epochs", type=int, metavar="N", help="Passes over the training images.")
 @click.option("--validation", type=int, metavar="N", help="Last training images to hold out; 0 trains on all.")
-@click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Same seed, same network. [default: 0]")
+@click.option("--seed", type=SEED, metavar="N", help="Same seed, same network. [default: 0]")
 @click.option(
     "--model", "path", type=file_type, default="model.pkl", metavar="F", help="File to write. [default: model.pkl]"
 )
@@ -125,25 +129,27 @@ def train(
       digits train --hidden 300 --activation tanh --epochs 5
     """
     from digits.datasets import load_test, load_train
-    from digits.recipes import Recipe, find_recipe
-    from digits.runs import Run, saved_checkpoint
+    from digits.recipes import find_recipe
+    from digits.runs import Run, find_interruption
     from digits.terminal import TrainingDisplay, make_console
 
-    if plots:
-        require_plots(plots)
-    checkpoint = saved_checkpoint(path) if resume else None
-    start = Recipe.from_dict(checkpoint["recipe"]) if checkpoint and not recipe else find_recipe(recipe or "quick")
+    saved = find_interruption(path) if resume else None
+    start = saved.recipe if saved and not recipe else find_recipe(recipe or "quick")
     chosen = start.changed(**{name: value for name, value in changes.items() if value is not None})
     if seed is None:
-        seed = checkpoint["seed"] if checkpoint else 0
+        seed = saved.seed if saved else 0
     train_set, test_set = load_train(train_data), load_test(test_data)
-    run = Run(chosen, seed, train_set, test_set, path, checkpoint)
+    if plots:
+        require_plots(plots)
+    run = Run(chosen, seed, train_set, test_set, path, saved.checkpoint if saved else None)
 
     say(f"training data: {train_set.source}, {len(train_set):,} images, {run.held_out:,} of them held out to validate")
     say(f"test data: {test_set.source}, {len(test_set):,} images{'' if test_set.has_labels else ' without labels'}")
     say(f"recipe {chosen.name}, seed {seed}: {run.network!r}")
     if resume:
-        say(f"Going on from step {run.training.steps:,}." if checkpoint else "No checkpoint: beginning anew.")
+        say(f"Going on from step {run.training.steps:,}." if saved else "No checkpoint: beginning anew.")
+    if run.replaced:
+        say(f"An interrupted run was saved here; --resume would have gone on with it. It is kept in {run.replaced}.")
     with TrainingDisplay(run.training, make_console(stderr=True)) as display:
         for event in run.events():
             display.show(event)
@@ -194,8 +200,6 @@ def evaluate(model: str | None, test_data: Path | None, plots: Path | None, as_j
     from digits.evaluation import evaluate as measure
     from digits.model_files import load_model
 
-    if plots:
-        require_plots(plots)
     trained = load_model(model)
     test_set = load_test(test_data)
     labels = test_set.labels
@@ -215,7 +219,7 @@ def evaluate(model: str | None, test_data: Path | None, plots: Path | None, as_j
         show_evaluation(evaluation, make_console())
 
 
-@digits.command()
+@digits.command(context_settings={"ignore_unknown_options": True})  # so that -1 is a wrong index, not an option
 @click.argument("what", nargs=-1, required=True, metavar="INDEX…|PICTURE…")
 @model_option
 @test_data_option
@@ -257,17 +261,21 @@ def find_questions(what: tuple[str, ...], test_data: Path | None) -> list[Any]:
     questions = []
     test_set = None
     for name in what:
+        if name.startswith("--"):
+            raise click.NoSuchOption(name, ctx=click.get_current_context())
         if looks_like_indices(name):
             if test_set is None:
                 test_set = load_test(test_data)
                 say(f"test data: {test_set.source}")
             questions += from_test_set(parse_indices(name, len(test_set)), test_set)
-        else:
+        elif os.path.exists(name):  # noqa: PTH110  Path.exists fails on names that are too long
             questions.append(from_picture(name))
+        else:
+            raise DigitsError(f"{name} is neither a file nor indices like 0 1 2 or 10-20 of the test set's images.")
     return questions
 
 
-@digits.command()
+@digits.command(context_settings={"ignore_unknown_options": True})
 @click.argument("what", metavar="INDEX|PICTURE")
 @click.option("--plot", type=file_type, required=True, metavar="F.png", help="Draw the explanation into this file.")
 @model_option
@@ -287,13 +295,13 @@ def explain(what: str, plot: Path, model: str | None, test_data: Path | None) ->
     questions = find_questions((what,), test_data)
     if len(questions) != 1:
         raise DigitsError(f"explain takes one image; {what} names {len(questions)}.")
-    parts = take_apart(load_model(model).network, questions[0].image)
+    trained = load_model(model)
+    say(f"model: {trained.name}")
+    parts = take_apart(trained.network, questions[0].image)
     save(draw(questions[0].image, parts), plot)
     say(f"saved {plot}")
-    click.echo(
-        f"{parts.winner} rather than {parts.runner_up}, by {parts.margin:.3f}:"
-        f" pixels {parts.contributions.sum():+.3f}, biases {parts.bias_share:+.3f}"
-    )
+    shares = f"pixels {parts.contributions.sum():+.3f}, biases {parts.bias_share:+.3f}"
+    click.echo(f"{parts.winner} rather than {parts.runner_up}, by {parts.margin:.3f}: {shares}")
 
 
 @digits.command()
@@ -309,10 +317,13 @@ def submission(test_data: Path, out: Path, model: str | None) -> None:
     """
     from digits.atomic_files import atomic_write
     from digits.datasets import load_test
+    from digits.evaluation import finite_probabilities
     from digits.model_files import load_model
 
     test_set = load_test(test_data)
-    answers = load_model(model).network.predict(test_set.images)
+    if test_data.exists() and out.exists() and out.samefile(test_data):
+        raise DigitsError(f"{out} is the test data themselves; write the answers to another file.")
+    answers = finite_probabilities(load_model(model).network, test_set.images).argmax(axis=1)
     with atomic_write(out) as file:
         file.write(b"ImageId,Label\n")
         file.writelines(b"%d,%d\n" % row for row in enumerate(answers.tolist(), start=1))
@@ -354,14 +365,13 @@ def export(file_format: str, out: Path, train_data: Path | None, test_data: Path
     from digits.datasets import load_test, load_train
 
     for part, dataset in (("train", load_train(train_data)), ("test", load_test(test_data))):
+        say(f"{part}: {dataset.source}, {len(dataset):,} images")
         for path in write(dataset, part, file_format, out):
             say(f"saved {path}")
 
 
 @digits.command("check-gradients")
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Of the networks and images. [default: 0]"
-)
+@click.option("--seed", type=SEED, default=0, metavar="N", help="Of the networks and images. [default: 0]")
 @json_option
 def check_gradients(seed: int, as_json: bool) -> None:
     """Compare backpropagation with central differences, for every kind of layer.
@@ -413,7 +423,7 @@ def models(as_json: bool) -> None:
 
 def main() -> None:
     """Run the command line; never end in a traceback over what a user did."""
-    for stream in (sys.stdout, sys.stderr):
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that lacks a character shows "?", and goes on
     sys.exit(_run())
@@ -422,8 +432,10 @@ def main() -> None:
 def _run() -> int:
     try:
         result = digits.main(standalone_mode=False)
+        if sys.stdout:
+            sys.stdout.flush()
     except DigitsError as error:
-        return _fail(str(error), 1)
+        return _fail(f"Error: {error}", 1)
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -432,10 +444,13 @@ def _run() -> int:
     except (KeyboardInterrupt, click.Abort):
         return _fail("Interrupted.", 130)
     except MemoryError:
-        return _fail("there is not enough memory for this; use a smaller network or fewer images.", 1)
+        return _fail("Error: there is not enough memory for this; use a smaller network or fewer images.", 1)
+    except OSError as error:  # of standard output, as a rule: files have sentences of their own
+        sys.stdout = None  # or Python would try to write the rest when it exits
+        return 0 if isinstance(error, BrokenPipeError) else _fail(f"Error: {error.strerror or error}.", 1)
     return result if isinstance(result, int) else 0
 
 
 def _fail(message: str, status: int) -> int:
-    say(message[:1].upper() + message[1:] if status == 130 else f"Error: {message}")
+    say(message)
     return status

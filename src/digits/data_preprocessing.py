@@ -14,6 +14,7 @@ import numpy as np
 
 from digits.activations import Array
 
+CLASSES = 10  # digits
 SIDE = 28  # pixels along each side of an MNIST image
 
 

@@ -9,17 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from math import sqrt
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from digits.errors import DigitsError
+from digits.activations import Array
+from digits.data_preprocessing import CLASSES
+from digits.errors import NOT_FINITE, DigitsError
+from digits.neural_network import NeuralNetwork
 
-if TYPE_CHECKING:
-    from digits.activations import Array
-    from digits.neural_network import NeuralNetwork
-
-DIGITS = 10
 MISTAKES_LISTED = 25  # in to_dict: enough to look at, few enough to print
 
 
@@ -35,7 +33,20 @@ def evaluate(network: NeuralNetwork, images: Array, labels: Array) -> Evaluation
         DigitsError: if there are no images.
         ValueError: if shapes, dtypes or labels are not such.
     """
-    return Evaluation(network.predict_proba(images), np.asarray(labels))
+    return Evaluation(finite_probabilities(network, images), np.asarray(labels))
+
+
+def finite_probabilities(network: NeuralNetwork, images: Array) -> Array:
+    """``network.predict_proba(images)``, ``(n, 10)``, of a network that somebody may have trained badly.
+
+    Raises:
+        DigitsError: if they are not finite numbers.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported here, in words
+        probabilities = network.predict_proba(images)
+    if not np.isfinite(probabilities).all():
+        raise DigitsError(NOT_FINITE)
+    return probabilities
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +67,7 @@ class Evaluation:
 
     def __post_init__(self) -> None:
         probabilities, labels = self.probabilities, self.labels
-        if probabilities.ndim != 2 or probabilities.shape[1] != DIGITS:
+        if probabilities.ndim != 2 or probabilities.shape[1] != CLASSES:
             raise ValueError(f"probabilities must have shape (n, 10); got {probabilities.shape}")
         if labels.shape != probabilities.shape[:1] or labels.dtype.kind not in "iu":
             raise ValueError(
@@ -65,7 +76,7 @@ class Evaluation:
             )
         if len(labels) == 0:
             raise DigitsError("there are no images to measure the network on.")
-        if labels.min() < 0 or labels.max() >= DIGITS:
+        if labels.min() < 0 or labels.max() >= CLASSES:
             raise ValueError(f"labels must lie in 0…9; got {labels.min()}…{labels.max()}")
 
     def __repr__(self) -> str:
@@ -110,8 +121,8 @@ class Evaluation:
     @cached_property
     def confusion(self) -> Array:
         """``(10, 10)`` integers: how many images of digit [row] were read as digit [column]."""
-        pairs = DIGITS * self.labels.astype(np.intp) + self.predictions
-        return np.bincount(pairs, minlength=DIGITS * DIGITS).reshape(DIGITS, DIGITS)
+        pairs = CLASSES * self.labels.astype(np.intp) + self.predictions
+        return np.bincount(pairs, minlength=CLASSES * CLASSES).reshape(CLASSES, CLASSES)
 
     @property
     def per_digit(self) -> list[float | None]:

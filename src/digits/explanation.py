@@ -14,7 +14,8 @@ import numpy as np
 
 from digits.activations import Array, softmax
 from digits.data_preprocessing import SIDE, as_inputs
-from digits.layers import Dropout, layer_from_config
+from digits.errors import NOT_FINITE, DigitsError
+from digits.layers import Dropout
 from digits.neural_network import NeuralNetwork
 
 
@@ -44,10 +45,15 @@ def explain(network: NeuralNetwork, image: Array) -> Explanation:
     Args:
         network: of any kind; it is left as it is.
         image: ``(28, 28)`` or ``(784,)``; ``uint8`` 0…255 or floating point 0…1.
+
+    Raises:
+        DigitsError: if its logits are not finite numbers.
     """
     twin = _without_dropout(network)
     inputs = as_inputs(np.asarray(image)[np.newaxis], twin.input_shape, twin.dtype)
     logits = twin.forward(inputs)[0].copy()
+    if not np.isfinite(logits).all():
+        raise DigitsError(NOT_FINITE)
     runner_up, winner = (int(digit) for digit in np.argsort(logits)[-2:])
     direction = np.zeros((1, twin.classes))
     direction[0, winner], direction[0, runner_up] = 1, -1
@@ -66,7 +72,7 @@ def explain(network: NeuralNetwork, image: Array) -> Explanation:
 
 def _without_dropout(network: NeuralNetwork) -> NeuralNetwork:
     """Copy the network as it is in inference, in ``float64``. Dropout has no parameters, so the vector fits."""
-    kept = [layer_from_config(layer.config()) for layer in network.layers if not isinstance(layer, Dropout)]
+    kept = [layer.fresh() for layer in network.layers if not isinstance(layer, Dropout)]
     twin = NeuralNetwork(kept, network.input_shape, dtype=np.float64)
     twin.parameters[...] = network.parameters
     return twin

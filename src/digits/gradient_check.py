@@ -30,6 +30,7 @@ from digits.neural_network import NeuralNetwork
 
 STEP = 1e-5  # h
 MARGIN = 100 * STEP  # from a kink: to cross it, a step would have to grow a hundredfold on its way
+LEAST_SCALE = 0.01  # see relative_error
 TOLERANCE = 1e-6  # right formulas come out near 1e-9, wrong ones above 1e-3
 
 
@@ -144,16 +145,17 @@ def check_gradients(network: NeuralNetwork, images: Array, labels: Array) -> dic
         return loss_and_logit_gradients()[0]
 
     network.loss_and_gradients(images, labels)
+    least_scale = LEAST_SCALE * float(np.abs(network.gradients).max())
     errors = {}
     start = 0
     for name, parameters in network.named_parameters():
         gradients = network.gradients[start : start + parameters.size].reshape(parameters.shape)
-        errors[name] = relative_error(gradients, central_differences(loss, parameters))
+        errors[name] = relative_error(gradients, central_differences(loss, parameters), least_scale)
         start += parameters.size
 
     _, logit_gradients = loss_and_logit_gradients()
     input_gradients = network.backward(logit_gradients, need_input_gradients=True).copy()
-    errors["inputs"] = relative_error(input_gradients, central_differences(loss, inputs))
+    errors["inputs"] = relative_error(input_gradients, central_differences(loss, inputs), least_scale)
     network.random.bit_generator.state = state
     return errors
 
@@ -186,14 +188,18 @@ def central_differences(function: Callable[[], float], variables: Array) -> Arra
     return derivatives
 
 
-def relative_error(analytic: Array, numeric: Array) -> float:
-    """How far two arrays are apart: max |a − n| / max(max |a|, max |n|).
+def relative_error(analytic: Array, numeric: Array, least_scale: float = 0.0) -> float:
+    """How far two arrays are apart: max |a − n| / max(max |a|, max |n|, least_scale).
 
     The largest number of the array is the measure for all of it. Number by number, a derivative that is
     nearly 0 would be compared with the rounding errors of its difference, and a right gradient would look
     wrong.
 
-    Two arrays of zeros agree: 0. If only one is all zeros, the error is 1, however small the other is.
+    For the same reason no array of a network is measured by less than ``LEAST_SCALE`` of the network's largest
+    gradient.
+
+    Two arrays of zeros agree: 0. If only one is all zeros, the error is 1, however small the other is, unless it is
+    smaller than ``least_scale``.
     """
-    scale = np.max([np.abs(analytic).max(), np.abs(numeric).max()])
+    scale = np.max([np.abs(analytic).max(), np.abs(numeric).max(), least_scale])
     return 0.0 if scale == 0 else float(np.abs(analytic - numeric).max() / scale)

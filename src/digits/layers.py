@@ -11,7 +11,7 @@ Shapes are written (batch, features). L is the loss; x a layer's inputs, y its o
 from __future__ import annotations
 
 from math import prod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -36,8 +36,12 @@ class Layer:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(str(getattr(self, name)) for name in self.arguments)})"
 
+    def fresh(self) -> Self:
+        """Make the same layer again, part of no network yet."""
+        return type(self)(**{name: getattr(self, name) for name in self.arguments})
+
     def config(self) -> dict[str, Any]:
-        """What is needed to make the layer again, as plain strings and numbers."""
+        """What a file needs to make the layer again, as plain strings and numbers."""
         return {"type": type(self).__name__, **{name: getattr(self, name) for name in self.arguments}}
 
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:  # noqa: ARG002

@@ -19,8 +19,8 @@ from digits.activations import Array
 class SoftmaxCrossEntropy:
     """The mean cross-entropy of a batch between softmax(logits) and the labels, with its gradient.
 
-    Safe for logits of any finite size: the row's largest logit is subtracted before exp, and the logarithm is taken of
-    a sum that is at least 1, never of a probability that may have become 0.
+    Safe for logits up to ±1e30 and more: the row's largest logit is subtracted before exp, and the logarithm is taken
+    of a sum that is at least 1, never of a probability that may have become 0.
     """
 
     def __call__(self, logits: Array, labels: Array) -> tuple[float, Array]:

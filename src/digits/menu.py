@@ -6,6 +6,7 @@ It asks with ``input`` and takes one line for each question, so that it works th
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -15,9 +16,9 @@ from digits.datasets import Dataset, describe_source, load_test, load_train
 from digits.errors import DigitsError, Interrupted
 from digits.model_files import TrainedModel, load_model
 from digits.predictions import Prediction, answer, columns, from_test_set, parse_indices
-from digits.recipes import RECIPES, Recipe
-from digits.runs import Run, checkpoint_path, saved_checkpoint
-from digits.terminal import TrainingDisplay, make_console, show_predictions
+from digits.recipes import RECIPES
+from digits.runs import Run, checkpoint_path, find_interruption
+from digits.terminal import TrainingDisplay, make_console, printable, show_predictions
 from digits.version import __version__
 
 FIGURE = Path("figures") / "predictions.png"
@@ -42,28 +43,33 @@ class Menu:
         """Show the menu until the user leaves it."""
         self._load_model()
         self._show_head()
-        actions = {"1": self._predict, "2": self._retrain, "r": self._resume, "f": self._save_figure}
-        while True:
-            choice = self._ask(self._choices()).strip().lower()
-            if choice in ("3", "q", "exit", "quit"):
-                break
-            if choice not in actions:
-                self.console.print(f"{choice!r} is not on the menu." if choice else "Type a number of the menu.")
-                continue
-            try:
-                actions[choice]()
-            except (DigitsError, Interrupted) as problem:
-                self._complain(problem)
-            except KeyboardInterrupt:
-                self.console.print("\nBack to the menu; Ctrl-C there leaves.")
+        with suppress(EOFError):  # the end of input means exit, at whatever question it comes
+            while (choice := self._ask(self._choices()).strip().lower()) not in ("3", "q", "exit", "quit"):
+                self._do(choice)
         self.console.print("Goodbye.")
+
+    def _do(self, choice: str) -> None:
+        actions = {"1": self._predict, "2": self._retrain, "r": self._resume, "f": self._save_figure}
+        if choice not in actions:
+            self.console.print(f"{choice!r} is not on the menu." if choice else "Type a number of the menu.")
+            return
+        try:
+            actions[choice]()
+        except (DigitsError, OSError) as problem:
+            self._complain(problem)
+        except Interrupted as interruption:
+            if interruption.leave:
+                raise
+            self.console.print(f"{interruption} The old model stays.")
+        except KeyboardInterrupt:
+            self.console.print("\nBack to the menu; Ctrl-C there leaves.")
 
     # -- what is shown -------------------------------------------------------------------------------------------
 
     def _show_head(self) -> None:
         self.console.print(
             Text(f"digits {__version__}", style="bold").append(
-                ": handwritten digits, recognised by a neural network written in NumPy", style="not bold"
+                ": handwritten digits, recognised by a neural network in NumPy", style="not bold"
             )
         )
         self.console.print()
@@ -73,12 +79,13 @@ class Menu:
         self.console.print(f"  training data  {describe_source('train')}")
 
     def _show_model(self, model: TrainedModel) -> None:
-        layers = " → ".join(map(repr, model.network.layers))
+        units = (array.shape[-1] for name, array in model.network.named_parameters() if name.endswith("weights"))
+        layers = "-".join(map(str, (784, *units)))
         accuracy = model.results.get("test_accuracy")
+        known = f"{accuracy:.2%} right on its test set" if isinstance(accuracy, float) else "accuracy unknown"
         recipe = model.recipe.name if model.recipe else "unknown"
-        known = "accuracy unknown" if accuracy is None else f"{accuracy:.2%} right on its test set"
-        self.console.print(f"  model          {model.name} (recipe {recipe}): {known}")
-        self.console.print(f"                 784 → {layers}")
+        self.console.print(f"  model          {printable(model.name)} (recipe {printable(recipe)})")
+        self.console.print(f"                 {known}; layers of {layers}")
 
     def _choices(self) -> str:
         lines = ["", "  1  Test predictions on specific image indices"]
@@ -90,18 +97,21 @@ class Menu:
         return "\n".join([*lines, "  3  Exit", "", "Your choice: "])
 
     def _complain(self, problem: Exception) -> None:
-        text = str(problem)
-        self.console.print(Text(text[:1].upper() + text[1:], style="bold"))
+        self.console.print(Text(f"Error: {printable(str(problem))}", style="bold"))
 
     def _ask(self, question: str) -> str:
-        """Ask for a line; an end of input means exit, at whatever question it comes."""
+        """Ask for a line.
+
+        Raises:
+            EOFError: if there is none.
+        """
         try:
             line = input(question)
-        except EOFError:
+        except (EOFError, RuntimeError) as error:  # RuntimeError: there is no standard input at all
             self.console.print()
-            return "3"
+            raise EOFError from error
         if not sys.stdin.isatty():
-            self.console.print(Text(line))  # what was piped in, where a person would have seen it typed
+            self.console.print(printable(line))  # what was piped in, where a person would have seen it typed
         return line
 
     # -- what is done --------------------------------------------------------------------------------------------
@@ -135,11 +145,10 @@ class Menu:
         self._train(Run(RECIPES[RECIPE], 0, self._train_set(), load_test(), self.path))
 
     def _resume(self) -> None:
-        saved = saved_checkpoint(self.path)
+        saved = find_interruption(self.path)
         if saved is None:
             raise DigitsError("no interrupted training is saved here; choose 2 to train anew.")
-        recipe = Recipe.from_dict(saved["recipe"])
-        self._train(Run(recipe, saved["seed"], self._train_set(), load_test(), self.path, saved))
+        self._train(Run(saved.recipe, saved.seed, self._train_set(), load_test(), self.path, saved.checkpoint))
 
     def _train_set(self) -> Dataset:
         train_set = load_train()
@@ -149,6 +158,8 @@ class Menu:
         return train_set
 
     def _train(self, run: Run) -> None:
+        if run.replaced:
+            self.console.print(f"The interrupted training is kept in {run.replaced}.")
         with TrainingDisplay(run.training, make_console(stderr=True)) as display:
             for event in run.events():
                 display.show(event)

@@ -18,7 +18,7 @@ import json
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import prod
+from math import isfinite, prod
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ import numpy as np
 
 from digits import safe_pickle
 from digits.atomic_files import atomic_write
+from digits.data_preprocessing import CLASSES, SIDE
 from digits.errors import DigitsError
 from digits.layers import count_parameters, layer_from_config
 from digits.neural_network import NeuralNetwork
@@ -41,7 +42,6 @@ MAX_MODEL_BYTES = 512 * 2**20
 MAX_CHECKPOINT_BYTES = 2 * 2**30
 MAX_HEADER_BYTES = 2**20  # of safetensors
 MAX_LAYERS = 1000
-MAX_INPUTS = 1_000_000  # numbers in one image
 
 # What reading made-up content can raise, besides DigitsError.
 _CONTENT_ERRORS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -156,6 +156,22 @@ def save_model(
             safe_pickle.dump(content, file)
 
 
+def require_no_other_file(path: str | Path) -> None:
+    """Refuse to replace a file that is no model, by its name and by its content: somebody's data, say.
+
+    Raises:
+        DigitsError: if there is such a file.
+    """
+    path = Path(path)
+    if path.suffix.lower() in (".pkl", ".safetensors") or not path.exists():
+        return
+    try:
+        load_model(path)
+    except DigitsError as error:
+        message = f"{path} exists and is no model; a model may only replace a model. Choose another name."
+        raise DigitsError(message) from error
+
+
 def load_model(name_or_path: str | Path | None = None) -> TrainedModel:
     """Read a model, from a pickle or from safetensors, whatever its name ends in.
 
@@ -174,7 +190,7 @@ def load_model(name_or_path: str | Path | None = None) -> TrainedModel:
             path=path,
             recipe=None if recipe is None else Recipe.from_dict(recipe),
             seed=_checked(content["seed"], int | None),
-            results=_checked(content["results"], dict),
+            results={name: _checked_result(value) for name, value in content["results"].items()},
             data=_checked(content["data"], str | None),
             program=_checked(content["program"], str),
         )
@@ -186,8 +202,8 @@ def _network(content: dict[str, Any]) -> NeuralNetwork:
     """Make the network that a file describes, if it holds as many parameters as that network has."""
     parameters = content["parameters"]
     input_shape = tuple(_checked(size, int) for size in content["input_shape"])
-    if not (all(size >= 1 for size in input_shape) and prod(input_shape) <= MAX_INPUTS):
-        raise ValueError("an input shape that no image has")
+    if not (all(size >= 1 for size in input_shape) and prod(input_shape) == SIDE * SIDE):
+        raise ValueError("an input shape that no image of 28 × 28 has")
     if len(content["layers"]) > MAX_LAYERS:
         raise ValueError(f"more than {MAX_LAYERS} layers")
     layers = [layer_from_config(layer) for layer in content["layers"]]
@@ -198,6 +214,8 @@ def _network(content: dict[str, Any]) -> NeuralNetwork:
         raise TypeError("weights that are no floating-point numbers")
     dtype = np.result_type(np.float32, *dtypes)
     network = NeuralNetwork(layers, input_shape, dtype=dtype)
+    if network.classes != CLASSES:
+        raise ValueError(f"{network.classes} classes instead of ten")
     shapes = {name: array.shape for name, array in network.named_parameters()}
     if shapes != {name: array.shape for name, array in parameters.items()}:
         raise ValueError("parameters of other names or shapes than its layers have")
@@ -212,6 +230,13 @@ def _checked(value: Any, kind: Any) -> Any:
     if not isinstance(value, kind):
         raise TypeError(f"a {type(value).__name__} in the wrong place")
     return value
+
+
+def _checked_result(value: Any) -> float | str | None:
+    if isinstance(value, float) and not isfinite(value):
+        raise ValueError("a result that is not finite")
+    checked: float | str | None = _checked(value, int | float | str | None)
+    return checked
 
 
 # -- checkpoints -------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ a checkpoint, a gradient check) works on one vector and needs no loop over layer
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 from typing import Any, Self, TypeVar
 
@@ -16,7 +16,7 @@ from numpy.typing import DTypeLike
 
 from digits.activations import Array, softmax
 from digits.data_preprocessing import as_inputs, check_shape
-from digits.layers import Activation, Layer, Shape, count_parameters, layer_from_config
+from digits.layers import Activation, Layer, Shape, count_parameters
 from digits.losses import SoftmaxCrossEntropy
 
 INFERENCE_BATCH = 1024  # images at once in predict: enough for fast products, little enough to stay in the cache
@@ -174,28 +174,33 @@ class NeuralNetwork:
     # -- copies ----------------------------------------------------------------------------------------------------
 
     def config(self) -> dict[str, Any]:
-        """What the network is made of, as plain lists, strings and numbers; ``from_config`` makes it again."""
+        """What the network is made of, as plain lists, strings and numbers, for files."""
         return {"input_shape": list(self.input_shape), "layers": [layer.config() for layer in self.layers]}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], seed: int = 0, dtype: DTypeLike = np.float32) -> Self:
-        """Make a network, with fresh weights, from what ``config()`` returned."""
-        layers = [layer_from_config(layer) for layer in config["layers"]]
-        return cls(layers, tuple(config["input_shape"]), seed, dtype)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Let ``copy`` and ``pickle`` build the network anew: its layers' weights must be views into *its* vector."""
-        return _rebuild, (type(self), self.config(), self.dtype, self.parameters)
 
     def astype(self, dtype: DTypeLike) -> Self:
         """Copy the network in another precision; nothing is shared."""
-        return _rebuild(type(self), self.config(), dtype, self.parameters)
+        layers = [layer.fresh() for layer in self.layers]
+        return _rebuild(type(self), layers, self.input_shape, dtype, self.parameters, self.random.bit_generator.state)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let ``copy`` and ``pickle`` build the network anew: its layers' weights must be views into *its* vector."""
+        layers = [layer.fresh() for layer in self.layers]
+        random_state = self.random.bit_generator.state
+        return _rebuild, (type(self), layers, self.input_shape, self.dtype, self.parameters, random_state)
 
 
 Network = TypeVar("Network", bound=NeuralNetwork)
 
 
-def _rebuild(cls: type[Network], config: dict[str, Any], dtype: DTypeLike, parameters: Array) -> Network:
-    network = cls.from_config(config, dtype=dtype)
+def _rebuild(
+    cls: type[Network],
+    layers: list[Layer],
+    input_shape: Shape,
+    dtype: DTypeLike,
+    parameters: Array,
+    random_state: Mapping[str, Any],
+) -> Network:
+    network = cls(layers, input_shape, dtype=dtype)
     network.parameters[...] = parameters
+    network.random.bit_generator.state = random_state
     return network

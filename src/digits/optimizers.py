@@ -84,7 +84,7 @@ class SGD(Optimizer):
 
 
 class Momentum(Optimizer):
-    """A ball that rolls: v ← μ·v + g, θ ← θ − η·v (Polyak 1964; in the form of Sutskever et al. 2013)."""
+    """A ball that rolls: v ← μ·v + g, θ ← θ − η·v (Polyak 1964; with η outside of v, as PyTorch has it)."""
 
     vectors = ("velocity",)
     velocity: Array
@@ -103,7 +103,7 @@ class Momentum(Optimizer):
 
 
 class Nesterov(Momentum):
-    """Momentum that looks ahead: v ← μ·v + g, θ ← θ − η·(g + μ·v) (Nesterov 1983; Bengio et al. 2013, equation 7)."""
+    """Momentum that looks ahead: v ← μ·v + g, θ ← θ − η·(g + μ·v) (Nesterov 1983; as PyTorch has it)."""
 
     def _step(self, parameters: Array, gradients: Array, scratch: Array) -> None:
         self._add_l2_decay(parameters, gradients, scratch)

@@ -99,10 +99,6 @@ def save(figure: Figure, path: str | Path) -> None:
     with rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # of a file's name; a box stands for it
         figure.savefig(picture, format=file_format)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DigitsError(f"cannot make the folder {path.parent}: {error.strerror}.") from error
     with atomic_write(path) as file:
         file.write(picture.getvalue())
 
@@ -278,11 +274,12 @@ def _misread(evaluation: Evaluation) -> str:
 
 
 def _most_confused(evaluation: Evaluation) -> str:
-    kinds = evaluation.most_confused(1)
-    if not kinds or kinds[0][2] == 1:
+    kinds = evaluation.most_confused()
+    most = [(truth, read) for truth, read, count in kinds if count == kinds[0][2]]
+    if not most or kinds[0][2] == 1 or len(most) > 2:
         return ""
-    truth, read, count = kinds[0]
-    return f"; most often {_a(truth)} is taken for {_a(read)} ({count:,} times)"
+    pairs = " and ".join(f"{_a(truth)} for {_a(read)}" for truth, read in most)
+    return f"; most often {pairs} ({kinds[0][2]:,} times{' each' if len(most) > 1 else ''})"
 
 
 @rc_context(STYLE)
@@ -477,6 +474,7 @@ def explanation(image: Array, parts: Explanation) -> Figure:
     winner, runner_up = parts.winner, parts.runner_up
     pixels = parts.contributions.sum()
     note = f"Margin of logits: {parts.margin:+.2f} = pixels {pixels:+.2f}, biases {parts.bias_share:+.2f}."
+    note = note.replace("-", "−")  # as Matplotlib writes numbers on its axes
     figure = _figure(f"Why the network reads {_a(winner)} rather than {_a(runner_up)}", 4.2, note)
     image_axes, part_axes = figure.subplots(1, 2)
     _show(image_axes, _pictures(image)[0])

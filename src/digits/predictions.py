@@ -12,6 +12,7 @@ import numpy as np
 from digits.activations import Array
 from digits.datasets import Dataset
 from digits.errors import DigitsError
+from digits.evaluation import finite_probabilities
 from digits.neural_network import NeuralNetwork
 from digits.reading import open_picture, prepare_digit
 
@@ -121,8 +122,12 @@ def from_picture(path: str) -> Question:
 
 
 def answer(network: NeuralNetwork, questions: Sequence[Question]) -> list[Prediction]:
-    """Let the network answer."""
-    probabilities = network.predict_proba(np.stack([question.image for question in questions]))
+    """Let the network answer.
+
+    Raises:
+        DigitsError: if its answers are not finite numbers.
+    """
+    probabilities = finite_probabilities(network, np.stack([question.image for question in questions]))
     return [
         Prediction(question.source, question.image, question.truth, tuple(row))
         for question, row in zip(questions, probabilities.tolist(), strict=True)

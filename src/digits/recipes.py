@@ -6,13 +6,14 @@ from dataclasses import asdict, dataclass, fields, replace
 from math import isfinite
 from typing import Any, Self
 
+from digits.data_preprocessing import CLASSES
 from digits.errors import DigitsError
 from digits.layers import Dense, Dropout, Layer, LeakyReLU, ReLU, Sigmoid, Tanh, count_parameters
 from digits.neural_network import NeuralNetwork
 from digits.optimizers import OPTIMIZERS, SCHEDULES, Optimizer
 
-CLASSES = 10
-MAX_PARAMETERS = 50_000_000  # about 1.2 GB while training with AdamW and weight averaging
+MAX_EPOCHS = 40_000  # the history of more would not fit into a checkpoint
+MAX_PARAMETERS = 50_000_000  # about 1.5 GB while training with AdamW and weight averaging
 
 ACTIVATIONS: dict[str, type[Layer]] = {"relu": ReLU, "leaky-relu": LeakyReLU, "sigmoid": Sigmoid, "tanh": Tanh}
 
@@ -70,20 +71,24 @@ class Recipe:
             value = getattr(self, name)
             require(value in choices, f"the {name} must be one of {', '.join(choices)}", value)
 
-        require(self.epochs >= 1, "the number of epochs must be at least 1", self.epochs)
-        require(self.batch_size >= 1, "the batch size must be at least 1", self.batch_size)
+        def whole(value: object, least: int) -> bool:
+            return isinstance(value, int) and value >= least
+
+        require(whole(self.epochs, 1), "the number of epochs must be at least 1", self.epochs)
+        require(self.epochs <= MAX_EPOCHS, f"the number of epochs must be at most {MAX_EPOCHS:,}", self.epochs)
+        require(whole(self.batch_size, 1), "the batch size must be at least 1", self.batch_size)
         positive = isfinite(self.learning_rate) and self.learning_rate > 0
         require(positive, "the learning rate must be a number above 0", self.learning_rate)
         decay = isfinite(self.weight_decay) and self.weight_decay >= 0
         require(decay, "the weight decay must be 0 or above", self.weight_decay)
         require(0 <= self.dropout < 1, "dropout must lie in 0 ≤ dropout < 1", self.dropout)
         require(0 <= self.weight_average < 1, "the weight average must lie in 0 ≤ decay < 1", self.weight_average)
-        require(self.validation >= 0, "the number of validation images must be 0 or above", self.validation)
+        require(whole(self.validation, 0), "the number of validation images must be 0 or above", self.validation)
         one_of("activation", ACTIVATIONS)
         one_of("optimizer", OPTIMIZERS)
         one_of("schedule", SCHEDULES)
         hidden = ",".join(map(str, self.hidden))
-        require(all(units >= 1 for units in self.hidden), "each hidden layer needs at least 1 unit", hidden)
+        require(all(whole(units, 1) for units in self.hidden), "each hidden layer needs at least 1 unit", hidden)
         require(len(self.hidden) <= 100, "a network has at most 100 hidden layers", len(self.hidden))
         parameters = count_parameters(self.layers(), (784,))
         limit = f"hidden layers of {hidden} are too large: at most {MAX_PARAMETERS:,} parameters fit"
@@ -119,6 +124,10 @@ class Recipe:
     def expected(self) -> dict[str, float]:
         """What was measured with it, on two cores; nothing where nothing was. ``docs/results.md`` has the details."""
         return MEASURED.get(self.name, {})
+
+    def same_settings(self, other: Recipe) -> bool:
+        """Whether two recipes train alike, whatever they are called."""
+        return replace(self, name="", about="") == replace(other, name="", about="")
 
     def to_dict(self) -> dict[str, Any]:
         """As plain lists, strings and numbers, for files."""

@@ -10,6 +10,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from types import FrameType
@@ -18,14 +19,23 @@ from typing import Any
 from digits.atomic_files import require_writable
 from digits.data_preprocessing import validation_size
 from digits.datasets import Dataset
-from digits.errors import Interrupted
+from digits.errors import DigitsError, Interrupted
 from digits.evaluation import evaluate
-from digits.model_files import load_checkpoint, save_checkpoint, save_model
+from digits.model_files import load_checkpoint, require_no_other_file, save_checkpoint, save_model
 from digits.recipes import Recipe
-from digits.training import Event, Finished, train
+from digits.training import Event, Finished, TrainingDiverged, train
 
 CHECKPOINT_SECONDS = 1.0  # between checkpoints, at least
 CHECKPOINT_SHARE = 0.02  # of the time may go into writing them
+
+
+@dataclass(frozen=True)
+class Interruption:
+    """What an interrupted run left: its settings, and the checkpoint to go on from."""
+
+    recipe: Recipe
+    seed: int
+    checkpoint: dict[str, Any]
 
 
 def checkpoint_path(model_path: Path) -> Path:
@@ -33,14 +43,26 @@ def checkpoint_path(model_path: Path) -> Path:
     return model_path.with_name(model_path.name + ".checkpoint")
 
 
-def saved_checkpoint(model_path: Path) -> dict[str, Any] | None:
-    """The checkpoint that an interrupted run left beside a model, or None.
+def find_interruption(model_path: Path) -> Interruption | None:
+    """What an interrupted run left beside a model, or None.
 
     Raises:
-        DigitsError: if there is one that cannot be read.
+        DigitsError: if nothing can be written there, or what is there cannot be read.
     """
+    require_writable(model_path)
     path = checkpoint_path(model_path)
-    return load_checkpoint(path) if path.exists() else None
+    require_writable(path)
+    if not path.exists():
+        return None
+    checkpoint = load_checkpoint(path)
+    recipe, seed = checkpoint.get("recipe"), checkpoint.get("seed")
+    if not isinstance(recipe, dict) or not isinstance(seed, int) or seed < 0:
+        raise _remove_it(path, "the checkpoint is damaged.")
+    return Interruption(Recipe.from_dict(recipe), seed, checkpoint)
+
+
+def _remove_it(path: Path, what: str) -> DigitsError:
+    return DigitsError(f"{path}: {what[:-1]}; to begin anew, remove the file.")
 
 
 class Run:
@@ -57,6 +79,7 @@ class Run:
     Attributes:
         training: the iterator of events underneath.
         results: what was measured, once finished; the JSON of ``digits train``.
+        replaced: where the checkpoint of an interrupted run is kept that this run does not go on with, or None.
 
     Raises:
         DigitsError: before any work, if the model could not be written there or the checkpoint is of another run.
@@ -72,36 +95,56 @@ class Run:
         resume_from: dict[str, Any] | None = None,
     ) -> None:
         require_writable(path)
+        require_writable(checkpoint_path(path))
+        require_no_other_file(path)
         self.recipe = recipe
         self.seed = seed
         self.test_set = test_set
         self.path = path
         self.source = train_set.source
         self.network = recipe.network(seed)
-        self.training = train(self.network, train_set, recipe, seed=seed, resume_from=resume_from)
+        try:
+            self.training = train(self.network, train_set, recipe, seed=seed, resume_from=resume_from)
+        except DigitsError as error:
+            raise _remove_it(checkpoint_path(path), str(error)) if resume_from else error from None
         self.held_out = validation_size(len(train_set), recipe.validation)
         self.results: dict[str, Any] = {}
-        self._next_checkpoint = monotonic() + CHECKPOINT_SECONDS
+        self.replaced: Path | None = None
+        if resume_from is None and checkpoint_path(path).exists():
+            self.replaced = checkpoint_path(path).with_suffix(".checkpoint.old")
+            checkpoint_path(path).replace(self.replaced)
 
     def events(self) -> Iterator[Event]:
-        """Train; checkpoint now and then; at the end measure and write the model.
+        """Train; checkpoint at once and now and then; at the end measure and write the model.
 
         Raises:
             Interrupted: after SIGINT or SIGTERM, when a checkpoint has been written.
             TrainingDiverged: if the loss stops being finite. The old model stays.
         """
-        with _stop_requested() as stop:
-            for event in self.training:
+        self._save_checkpoint()
+        with _stop_requests() as requests:
+            for event in self._trained():
                 if isinstance(event, Finished):
                     self._finish(event)
                 yield event
-                if stop.is_set() and not isinstance(event, Finished):
+                if isinstance(event, Finished):
+                    break
+                if requests:
                     self._save_checkpoint()
-                    done = f"epoch {self.training.epoch + 1} of {self.recipe.epochs}"
-                    raise Interrupted(f"Stopped in {done}; the work so far is saved in {checkpoint_path(self.path)}.")
-                if monotonic() >= self._next_checkpoint and not isinstance(event, Finished):
+                    done = f"after {self.training.epoch} of {self.recipe.epochs} epochs"
+                    message = f"Stopped {done}; the work so far is saved in {checkpoint_path(self.path)}."
+                    raise Interrupted(message, leave=signal.SIGTERM in requests)
+                if monotonic() >= self._next_checkpoint:
                     self._save_checkpoint()
         checkpoint_path(self.path).unlink(missing_ok=True)
+
+    def _trained(self) -> Iterator[Event]:
+        """The events of training. Of a run that diverged nothing is kept: to go on would end the same way."""
+        try:
+            yield from self.training
+        except TrainingDiverged:
+            checkpoint_path(self.path).unlink(missing_ok=True)
+            raise
 
     def _save_checkpoint(self) -> None:
         began = monotonic()
@@ -111,36 +154,37 @@ class Run:
 
     def _finish(self, event: Finished) -> None:
         test = evaluate(self.network, self.test_set.images, self.test_set.labels) if self.test_set.has_labels else None
-        self.results = {
-            "recipe": self.recipe.name,
-            "seed": self.seed,
+        measured = {
             "epochs": event.epochs,
             "parameters": self.network.parameters.size,
             "train_seconds": event.seconds,
             "validation_accuracy": event.validation_accuracy,
             "test_accuracy": test.accuracy if test else None,
             "test_error_percent": test.error_percent if test else None,
-            "model": str(self.path),
         }
-        measured = {k: v for k, v in self.results.items() if k not in ("recipe", "seed", "model")}
+        self.results = {"recipe": self.recipe.name, "seed": self.seed, **measured, "model": str(self.path)}
         save_model(self.path, self.network, recipe=self.recipe, seed=self.seed, results=measured, data=self.source)
 
 
 @contextmanager
-def _stop_requested() -> Iterator[threading.Event]:
-    """Turn SIGINT and SIGTERM into a flag, so that a step is never cut in two; a second SIGINT is an ordinary one."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
-        yield stop
-        return
+def _stop_requests() -> Iterator[list[int]]:
+    """Collect SIGINT and SIGTERM in a list, so that a step is never cut in two; a second SIGINT is an ordinary one.
+
+    A signal that this process was told to ignore stays ignored. Outside of the main thread nothing is collected.
+    """
+    requests: list[int] = []
 
     def request(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        stop.set()
+        requests.append(number)
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    previous = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {}
+    if threading.current_thread() is threading.main_thread():  # only it may handle signals
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                previous[number] = signal.signal(number, request)
     try:
-        yield stop
+        yield requests
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

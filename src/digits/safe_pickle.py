@@ -1,8 +1,8 @@
 """Pickles of plain data: anybody can load them, and reading them here is safe, whoever wrote them.
 
 A pickle is a program for a stack machine. Python's own machine imports and calls what the program names, so
-to load a stranger's pickle is to run a stranger's code. Here is a machine for the thirty instructions that
-plain data need. It imports nothing and calls nothing; it knows three names of NumPy's, as marks on arrays. What it
+to load a stranger's pickle is to run a stranger's code. Here is a machine for the three dozen instructions
+that plain data need. It imports nothing and calls nothing; it knows three names of NumPy's, as marks on arrays. What it
 builds is a tree, and arrays are views of the file's bytes, so no small file becomes large in memory and no
 reading takes long. (``pickle.Unpickler.find_class`` can keep strange functions out, but not a dictionary key
 that takes for ever to hash, nor a list that is a million lists deep.)

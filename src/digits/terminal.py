@@ -30,14 +30,20 @@ SHADES_OF_BLOCKS = " ░▒▓█"
 SHADES_OF_ASCII = " .+#@"
 PIPE_WIDTH = 120  # characters of a table where there is no terminal to ask for its width
 BAR = 24  # characters of a probability of 1
+BESIDE = 44  # characters of a line besides the bar
 FRAME_SECONDS = 0.1  # between two pictures of the progress bar
 
 
 def make_console(*, stderr: bool = False) -> Console:
     """A console that knows by itself whether it writes to a terminal, and colours nothing it was not told to."""
     stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() else PIPE_WIDTH
-    return Console(stderr=stderr, width=width, highlight=False, soft_wrap=True)
+    width = None if stream and stream.isatty() else PIPE_WIDTH
+    return Console(stderr=stderr, width=width, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+
+def printable(text: str) -> str:
+    """A text with a mark for each control character: names from files must not move the cursor."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 def draw_image(image: Array, console: Console) -> list[Text]:
@@ -51,7 +57,7 @@ def draw_image(image: Array, console: Console) -> list[Text]:
         console: where it will be printed.
     """
     pairs = zip(image[0::2].tolist(), image[1::2].tolist(), strict=True)
-    if console.color_system and _unicode(console):
+    if console.color_system and not console.no_color and _unicode(console):
         return [_coloured_line(upper, lower) for upper, lower in pairs]
     shades = SHADES_OF_BLOCKS if _unicode(console) else SHADES_OF_ASCII
     return [
@@ -74,7 +80,7 @@ def _unicode(console: Console) -> bool:
 def show_prediction(prediction: Prediction, console: Console) -> None:
     """Print the image with the answer and the ten probabilities beside it."""
     picture = draw_image(prediction.image, console)
-    beside = [_title(prediction), Text(), *_bars(prediction, console)]
+    beside = [_title(prediction), _verdict(prediction), Text(), *_bars(prediction, console)]
     console.print()
     for left, right in zip_longest(picture, beside, fillvalue=Text()):
         console.print(Text.assemble("  ", left, "   ", right))
@@ -82,27 +88,32 @@ def show_prediction(prediction: Prediction, console: Console) -> None:
 
 def show_prediction_line(prediction: Prediction, console: Console) -> None:
     """Print the answer in one line."""
-    console.print(_title(prediction))
+    console.print(Text.assemble(_title(prediction), "  ", _verdict(prediction)))
 
 
 def _title(prediction: Prediction) -> Text:
-    title = Text.assemble(f"{prediction.name}: ", (str(prediction.label), "bold"), f"  {prediction.confidence:7.2%}  ")
+    name = f"{printable(prediction.name)}: "
+    return Text.assemble(name, (str(prediction.label), "bold"), f"  {prediction.confidence:7.2%}")
+
+
+def _verdict(prediction: Prediction) -> Text:
     if prediction.truth is None:
-        return title
+        return Text()
     if prediction.truth == prediction.label:
-        return title.append("right", style=RIGHT)
-    return title.append(f"wrong, it is a {prediction.truth}", style=WRONG)
+        return Text("right", style=RIGHT)
+    return Text(f"wrong, it is a {prediction.truth}", style=WRONG)
 
 
 def _bars(prediction: Prediction, console: Console) -> list[Text]:
     mark = "█" if _unicode(console) else "#"
+    width = max(4, min(BAR, console.width - BESIDE))
     lines = []
     for digit, probability in enumerate(prediction.probabilities):
         style = "bold" if digit == prediction.label else ""
         if digit == prediction.label and prediction.truth is not None:
             style = RIGHT if prediction.truth == digit else WRONG
-        bar = mark * round(probability * BAR)
-        lines.append(Text(f"{digit} {bar:<{BAR}} {probability:7.2%}", style=style))
+        bar = mark * round(probability * width)
+        lines.append(Text(f"{digit} {bar:<{width}} {probability:7.2%}", style=style))
     return lines
 
 
@@ -128,7 +139,7 @@ class TrainingDisplay:
             transient=True,
             disable=not console.is_terminal,
         )
-        epoch = f"{training.epoch + 1}/{training.recipe.epochs}"
+        epoch = f"{min(training.epoch + 1, training.recipe.epochs)}/{training.recipe.epochs}"
         self.task = self.progress.add_task("", total=training.total_steps, epoch=epoch, loss=0.0, left="")
 
     def __enter__(self) -> Self:
@@ -190,7 +201,7 @@ def show_predictions(predictions: Sequence[Prediction], console: Console) -> Non
     known = [prediction for prediction in predictions if prediction.truth is not None]
     if len(known) > 1:
         right = sum(prediction.truth == prediction.label for prediction in known)
-        console.print(f"\n{right} of {len(known)} right")
+        console.print(f"\n{right:,} of {len(known):,} right")
 
 
 def _table(*columns: str, text_columns: int = 1) -> Table:
@@ -200,6 +211,11 @@ def _table(*columns: str, text_columns: int = 1) -> Table:
         justify: JustifyMethod = "left" if position < text_columns else "right"
         table.add_column(column, justify=justify, no_wrap=position != text_columns - 1)
     return table
+
+
+def _print_table(table: Table, console: Console) -> None:
+    """Print a table whole: where the terminal is narrow its lines wrap, but no number is left out."""
+    console.print(table, width=max(console.width, 80))
 
 
 def show_evaluation(evaluation: Evaluation, console: Console) -> None:
@@ -213,7 +229,7 @@ def show_evaluation(evaluation: Evaluation, console: Console) -> None:
     for digit, (row, share) in enumerate(zip(evaluation.confusion.tolist(), evaluation.per_digit, strict=True)):
         counts = [Text(str(n) if n else "·", style="" if n and n != row[digit] else "dim") for n in row]
         table.add_row(str(digit), *counts, "–" if share is None else f"{share:.2%}")
-    console.print(table)
+    _print_table(table, console)
     worst = evaluation.mistakes(limit=10).tolist()
     if worst:
         console.print("The worst mistakes, those made with most confidence:")
@@ -221,7 +237,7 @@ def show_evaluation(evaluation: Evaluation, console: Console) -> None:
         for index in worst:
             truth, answer = evaluation.labels[index], evaluation.predictions[index]
             table.add_row(str(index), str(truth), str(answer), f"{evaluation.confidences[index]:.2%}")
-        console.print(table)
+        _print_table(table, console)
 
 
 def show_data_info(found: dict[str, Any], console: Console) -> None:
@@ -232,7 +248,7 @@ def show_data_info(found: dict[str, Any], console: Console) -> None:
         counts = of_part["per_digit"] or ["–"] * 10
         labels = "yes" if of_part["labelled"] else "no"
         table.add_row(part, of_part["source"], f"{of_part['count']:,}", labels, *map(str, counts))
-    console.print(table)
+    _print_table(table, console)
     console.print(f"Parsed files are kept in {found['cache']}")
 
 
@@ -241,7 +257,7 @@ def show_gradient_checks(checks: Sequence[GradientCheck], console: Console) -> N
     table = _table("checked", "max. relative error")
     for check in checks:
         table.add_row(check.name, f"{check.max_relative_error:.1e}")
-    console.print(table)
+    _print_table(table, console)
     worst = max(check.max_relative_error for check in checks)
     console.print(f"maximum relative error {worst:.1e} (at most {TOLERANCE:.0e} is right)")
 
@@ -255,7 +271,7 @@ def show_recipes(recipes: Sequence[Recipe], console: Console) -> None:
         error = f"{expected['test_error_percent']:.2f} %" if expected else "not measured"
         time = f"{expected['train_seconds']:.0f} s" if expected else ""
         table.add_row(recipe.name, network, recipe.about, error, time)
-    console.print(table)
+    _print_table(table, console)
 
 
 def show_models(models: Mapping[str, TrainedModel], console: Console) -> None:
@@ -273,4 +289,4 @@ def show_models(models: Mapping[str, TrainedModel], console: Console) -> None:
             "–" if seconds is None else f"{seconds:.0f} s",
             str(about["seed"]),
         )
-    console.print(table)
+    _print_table(table, console)

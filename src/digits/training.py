@@ -11,6 +11,7 @@ on, so a resumed run gives, bit for bit, the weights of one that was never stopp
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from math import isfinite
 from time import perf_counter
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from digits.activations import Array
+from digits.blas_threads import one_blas_thread
 from digits.data_preprocessing import Batches, validation_size
 from digits.datasets import Dataset
 from digits.errors import DigitsError
@@ -133,8 +135,6 @@ class Training(Iterator[Event]):
         seed: int = 0,
         resume_from: dict[str, Any] | None = None,
     ) -> None:
-        from threadpoolctl import ThreadpoolController  # 4 ms: only where something is trained
-
         images, labels = dataset.images, dataset.labels
         held_out = validation_size(len(images), recipe.validation)
         end = len(images) - held_out
@@ -164,11 +164,10 @@ class Training(Iterator[Event]):
         if resume_from is not None:
             try:
                 self._restore(resume_from)
-            except (KeyError, TypeError, ValueError) as error:
-                raise DigitsError("the checkpoint is damaged; remove it to begin anew.") from error
+            except (AttributeError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+                raise DigitsError("the checkpoint is damaged.") from error
         largest = max(array.size for _, array in network.named_parameters()) * self.batches.batch_size
-        self._blas = ThreadpoolController().select(user_api="blas")
-        self._blas_threads = None if largest >= LARGE_PRODUCT else 1
+        self._blas_threads = nullcontext if largest >= LARGE_PRODUCT else one_blas_thread
         self._events = self._run()
 
     @property
@@ -188,7 +187,7 @@ class Training(Iterator[Event]):
         as long, when another program wants a core too. It also makes the weights independent of the number of cores.
         """
         quiet = np.errstate(over="ignore", invalid="ignore")  # a loss that overflows is reported in words
-        with self._blas.limit(limits=self._blas_threads), quiet:
+        with self._blas_threads(), quiet:
             return next(self._events)
 
     def _run(self) -> Iterator[Event]:
@@ -206,11 +205,7 @@ class Training(Iterator[Event]):
         began = perf_counter()
         self.optimizer.learning_rate = self.learning_rate * self.schedule(self.steps / self.total_steps)
         loss = self.network.loss_and_gradients(images, labels)
-        if not isfinite(loss):
-            raise TrainingDiverged(
-                f"the loss is no longer a finite number (epoch {self.epoch + 1}, step {self.steps + 1}): the learning"
-                f" rate of {self.learning_rate:g} is too high. Try a tenth of it: {self.learning_rate / 10:g}."
-            )
+        self._require_finite(loss)
         self.optimizer.step(self.network.parameters, self.network.gradients)
         if self.average:
             self.average.update(self.network.parameters)
@@ -219,10 +214,18 @@ class Training(Iterator[Event]):
         self.epoch_seconds += perf_counter() - began
         return Step(self.epoch + 1, self.steps, loss, self.optimizer.learning_rate)
 
+    def _require_finite(self, loss: float) -> None:
+        if not isfinite(loss):
+            raise TrainingDiverged(
+                f"the loss is no longer a finite number (epoch {self.epoch + 1}, step {self.steps + 1}): the learning"
+                f" rate of {self.learning_rate:g} is too high. Try a tenth of it: {self.learning_rate / 10:g}."
+            )
+
     def _end_epoch(self) -> EpochEnd:
         """Measure the network and go on to the next epoch."""
         began = perf_counter()
-        _, train_accuracy = measure(self.measured, *self.sample)
+        sample_loss, train_accuracy = measure(self.measured, *self.sample)
+        self._require_finite(sample_loss)  # the last step's update has met no loss yet
         validation_loss = validation_accuracy = None
         if len(self.validation[0]):
             validation_loss, validation_accuracy = measure(self.measured, *self.validation)
@@ -263,22 +266,36 @@ class Training(Iterator[Event]):
         }
 
     def _restore(self, saved: dict[str, Any]) -> None:
-        same = {"recipe": self.recipe.to_dict(), "seed": self.seed, "data": self.fingerprint}
-        same["network"] = self.network.config()
-        for name, value in same.items():
-            if saved[name] != value:
-                raise DigitsError(f"the checkpoint was made with another {name}; remove it to begin anew.")
+        """Go on where a checkpoint was made. It may come from a file, so everything in it is checked."""
+        same = {"seed": self.seed, "data": self.fingerprint, "network": self.network.config()}
+        other = [name for name, value in same.items() if saved[name] != value]
+        if not self.recipe.same_settings(Recipe.from_dict(saved["recipe"])):
+            other.insert(0, "recipe")
+        if other:
+            raise DigitsError(f"the checkpoint was made with other settings ({', '.join(other)}).")
+        vectors = [
+            saved["parameters"],
+            *(value for value in saved["optimizer"].values() if isinstance(value, np.ndarray)),
+        ]
+        if self.average:
+            vectors.append(saved["average"])
+        if any(vector.shape != self.network.parameters.shape for vector in vectors):
+            raise ValueError("vectors of another length than the parameters")
+        epoch, batch = saved["epoch"], saved["batch"]
+        batches = len(self.batches) if epoch < self.recipe.epochs else 0
+        if not (0 <= epoch <= self.recipe.epochs and 0 <= batch <= batches and len(saved["history"]) == epoch):
+            raise ValueError("a place that the run never comes to")
         self.network.parameters[...] = saved["parameters"]
         self.network.random.bit_generator.state = saved["random"]
         self.optimizer.restore(saved["optimizer"])
         if self.average:
             self.average.average[...] = saved["average"]
             self.average.steps = saved["optimizer"]["steps"]
-        self.learning_rate = saved["learning_rate"]
-        self.epoch, self.batch = saved["epoch"], saved["batch"]
-        self.loss_sum, self.seconds = saved["loss_sum"], saved["seconds"]
-        self.epoch_seconds = saved["epoch_seconds"]
-        self.history = [EpochEnd(**epoch) for epoch in saved["history"]]
+        self.learning_rate = float(saved["learning_rate"])
+        self.epoch, self.batch = int(epoch), int(batch)
+        self.loss_sum, self.seconds = float(saved["loss_sum"]), float(saved["seconds"])
+        self.epoch_seconds = float(saved["epoch_seconds"])
+        self.history = [EpochEnd(**of_epoch) for of_epoch in saved["history"]]
 
 
 def measure(network: NeuralNetwork, images: Array, labels: Array) -> tuple[float, float]:

@@ -62,6 +62,13 @@ def test_what_is_no_picture_is_refused(shape: tuple[int, ...]) -> None:
         prepare_digit(np.zeros(shape, np.uint8))
 
 
+def test_specks_far_apart_are_no_digit() -> None:
+    picture = np.full((3000, 3000), 255, np.uint8)
+    picture[0, 0] = picture[-1, -1] = 0
+    with pytest.raises(DigitsError, match="blank"):
+        prepare_digit(picture)
+
+
 @pytest.mark.parametrize("shade", [0, 128, 255])
 def test_one_shade_is_blank(shade: int) -> None:
     with pytest.raises(DigitsError, match="blank"):

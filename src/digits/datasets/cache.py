@@ -61,7 +61,6 @@ def store(key: str, arrays: Arrays) -> None:
     """Keep arrays under this key, if the folder can be written to. Two processes at once do no harm."""
     images, labels = arrays
     with suppress(OSError, DigitsError):
-        folder().mkdir(parents=True, exist_ok=True)
         with atomic_write(_path(key)) as file, zipfile.ZipFile(file, "w") as archive:
             archive.writestr("images", images.reshape(-1).data)
             archive.writestr("labels", b"" if labels is None else labels.data)

@@ -16,10 +16,10 @@ from typing import BinaryIO
 import numpy as np
 
 from digits.activations import Array
-from digits.data_preprocessing import SIDE
+from digits.data_preprocessing import CLASSES, SIDE
 from digits.datasets import input_files
 from digits.datasets.cache import Arrays
-from digits.datasets.dataset import DIGITS, Dataset
+from digits.datasets.dataset import Dataset
 from digits.errors import DigitsError
 
 PIXELS = SIDE * SIDE
@@ -152,7 +152,7 @@ def _parse_strictly(text: bytes, columns: int) -> Array | None:
     if frame.height != text.count(b"\n") + 1 or any(frame.null_count().row(0)):
         return None  # a line break between quotes; missing cells, among them those of short and of blank lines
     table = frame.to_numpy()
-    return None if columns > PIXELS and table[:, 0].max() >= DIGITS else table
+    return None if columns > PIXELS and table[:, 0].max() >= CLASSES else table
 
 
 def _parse_patiently(text: bytes, columns: int, first_row: int, source: str) -> Array:
@@ -178,7 +178,7 @@ def _parse_row(line: bytes, columns: int, where: str) -> bytearray:
         if value is None:
             raise DigitsError(f"{where}, column {column}: {_fault(cell)}; correct it or remove the row.")
         values.append(value)
-    if columns > PIXELS and values[0] >= DIGITS:
+    if columns > PIXELS and values[0] >= CLASSES:
         raise DigitsError(f"{where}, column 1: the label {values[0]} is not a digit from 0 to 9; correct it.")
     return values
 

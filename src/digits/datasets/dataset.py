@@ -9,10 +9,8 @@ from functools import cached_property
 import numpy as np
 
 from digits.activations import Array
-from digits.data_preprocessing import SIDE
+from digits.data_preprocessing import CLASSES, SIDE
 from digits.errors import DigitsError
-
-DIGITS = 10
 
 
 @dataclass(frozen=True, init=False, eq=False, repr=False)
@@ -88,7 +86,7 @@ class Dataset:
 def _checked_labels(labels: Array, count: int) -> Array:
     if labels.shape != (count,) or labels.dtype.kind not in "iu":
         raise ValueError(f"labels must be {count} integers, one for each image; got {labels.dtype}, {labels.shape}")
-    if count and (labels.min() < 0 or labels.max() >= DIGITS):
+    if count and (labels.min() < 0 or labels.max() >= CLASSES):
         raise ValueError(f"labels must lie in 0…9; got {labels.min()}…{labels.max()}")
     return labels.astype(np.uint8, copy=False)
 

@@ -15,9 +15,8 @@ from typing import BinaryIO
 import numpy as np
 
 from digits.activations import Array
-from digits.data_preprocessing import SIDE
+from digits.data_preprocessing import CLASSES, SIDE
 from digits.datasets import input_files
-from digits.datasets.dataset import DIGITS
 from digits.errors import DigitsError
 
 UINT8 = b"\0\0\x08"
@@ -61,7 +60,7 @@ def read_labels(content: BufferedIOBase, source: str) -> Array:
         DigitsError: if it is not such a file, or not a whole one.
     """
     labels = _read_values(content, _read_header(content, LABELS, source), source)
-    wrong = np.flatnonzero(labels >= DIGITS)
+    wrong = np.flatnonzero(labels >= CLASSES)
     if wrong.size:
         first = wrong[0]
         raise DigitsError(

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from digits.atomic_files import atomic_write
+from digits.data_preprocessing import CLASSES
 from digits.datasets import cache, mnist
 from digits.datasets.csv_files import read_csv, write_csv
-from digits.datasets.dataset import DIGITS, Dataset
+from digits.datasets.dataset import Dataset
 from digits.datasets.idx_files import read_images, read_labels_beside, write_idx
 from digits.datasets.input_files import open_content
 from digits.errors import DigitsError
@@ -87,10 +88,6 @@ def export(dataset: Dataset, part_name: str, file_format: str, folder: str | Pat
     if part_name not in mnist.FILES or file_format not in ("csv", "idx"):
         raise ValueError(f"no part {part_name!r} or no format {file_format!r}")
     folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DigitsError(f"cannot make the folder {folder}: {error.strerror}; choose another.") from error
     if file_format == "csv":
         path = folder / f"{part_name}.csv"
         with atomic_write(path) as file:
@@ -133,21 +130,18 @@ def _read(path: Path) -> Dataset:
         if idx:
             images = read_images(content, str(path))
             return Dataset(images, read_labels_beside(path, len(images)), source=str(path))
-        before = _state(path)
+        opened = _state(os.fstat(content.fileno()))
         key = cache.key_of(path)
         arrays = cache.load(key)
         if arrays is None:
             arrays = read_csv(content, str(path))
-            if (
-                _state(path) == before
-            ):  # else somebody is writing the file, and the key may not be that of what was parsed
+            if _state(path.stat()) == opened:  # else somebody is writing it, and the key may be of other bytes
                 cache.store(key, arrays)
         return Dataset(*arrays, source=str(path))
 
 
-def _state(path: Path) -> tuple[int, int, int]:
+def _state(status: os.stat_result) -> tuple[int, int, int]:
     """What changes when a file is written to or replaced."""
-    status = path.stat()
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
@@ -159,5 +153,5 @@ def _info(part: str) -> dict[str, Any]:
         "path": None if path is None else str(path),
         "count": len(dataset),
         "labelled": dataset.has_labels,
-        "per_digit": np.bincount(dataset.labels, minlength=DIGITS).tolist() if dataset.has_labels else None,
+        "per_digit": np.bincount(dataset.labels, minlength=CLASSES).tolist() if dataset.has_labels else None,
     }

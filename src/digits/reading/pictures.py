@@ -31,8 +31,6 @@ def open_picture(path: str | Path) -> NDArray[np.uint8]:
     from PIL import Image, ImageOps, UnidentifiedImageError  # 30 ms: only when a picture is read
 
     path = Path(path)
-    if path.is_dir():
-        raise DigitsError(f"{path} is a folder; name a picture file.")
     too_large = f"{path} has over {MAX_PIXELS // 10**6} million pixels; scale it down first."
     try:
         with warnings.catch_warnings():
@@ -43,6 +41,8 @@ def open_picture(path: str | Path) -> NDArray[np.uint8]:
                 return _to_grey(ImageOps.exif_transpose(picture))
     except DigitsError:
         raise
+    except IsADirectoryError:
+        raise DigitsError(f"{path} is a folder; name a picture file.") from None
     except FileNotFoundError:
         raise DigitsError(f"there is no file {path}.") from None
     except PermissionError:

@@ -9,6 +9,7 @@ from digits.data_preprocessing import SIDE
 from digits.errors import DigitsError
 
 BOX = 20  # MNIST's digits are scaled to fit a box of 20 × 20
+BLANK = "the picture is blank: nothing on it stands out from the paper."
 MIN_CONTRAST = 16  # shades between paper and ink below which a picture counts as blank
 
 
@@ -32,7 +33,10 @@ def prepare_digit(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     ink, noise = _ink(picture)
     rows, columns = (np.flatnonzero((ink > noise).any(axis=axis)) for axis in (1, 0))
     cropped = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return _centred(_fitted(cropped))
+    fitted = _fitted(cropped)
+    if not fitted.any():  # specks far apart, which vanish when the whole is scaled down
+        raise DigitsError(BLANK)
+    return _centred(fitted)
 
 
 def _ink(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
@@ -45,7 +49,7 @@ def _ink(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
         ink = -ink
     contrast = int(ink.max())
     if contrast < MIN_CONTRAST:
-        raise DigitsError("the picture is blank: nothing on it stands out from the paper.")
+        raise DigitsError(BLANK)
     noise = int(np.percentile(np.abs(edge - paper), 90)) * 255 // contrast
     scaled = ink.clip(0).astype(np.int32) * 255 // contrast
     return scaled.astype(np.uint8), min(noise, 127)
