@@ -183,3 +183,13 @@ def test_the_program_in_getting_started_runs(tmp_path: Path, monkeypatch: pytest
 @pytest.mark.parametrize("page", TEXTS, ids=names(TEXTS))
 def test_no_place_is_left_to_be_filled_in(page: Path) -> None:
     assert not re.search(r"@@|TODO|TBD", page.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_what_a_recipe_is_said_to_reach_is_what_was_measured(name: str) -> None:
+    """``digits recipes``, the results and the README tell the same figures."""
+    expected = RECIPES[name].expected()
+    for page in ("docs/results.md", "README.md"):
+        row = next(line for line in (ROOT / page).read_text(encoding="utf-8").splitlines() if f"| {name} |" in line)
+        assert f"{100 - expected['test_error_percent']:.2f} %" in row
+        assert f"{expected['train_seconds']:.1f} s" in row

@@ -245,6 +245,8 @@ def predict(what: tuple[str, ...], model: str | None, test_data: Path | None, pl
     if plot:
         from digits.plots import predictions, save
 
+        if len(answers) > 10:
+            say(f"drawing {len(answers)} images …")
         save(predictions(*columns(answers)), plot)
         say(f"saved {plot}")
     if as_json:
