@@ -24,7 +24,7 @@ class Optimizer:
     """What all have in common: a learning rate, L2 decay, and state vectors as long as the parameters.
 
     Attributes:
-        vectors: the names of the state vectors, which start at 0; a checkpoint keeps them.
+        vectors: the names of the state vectors, made at the first step as zeros; a checkpoint keeps them.
         steps: how many steps were taken.
     """
 
@@ -47,9 +47,9 @@ class Optimizer:
         """Change the parameters, in place, by one step downhill."""
         if self._scratch is None:
             self._scratch = np.empty_like(parameters)
+        if self.steps == 0:
             for name in self.vectors:
-                if not hasattr(self, name):
-                    setattr(self, name, np.zeros_like(parameters))
+                setattr(self, name, np.zeros_like(parameters))
         self.steps += 1
         self._step(parameters, gradients, self._scratch)
 
@@ -62,17 +62,15 @@ class Optimizer:
 
     def state(self) -> dict[str, Any]:
         """All that the next step depends on, besides the constructor's arguments; the arrays are copies."""
-        vectors = {name: getattr(self, name).copy() for name in self.vectors if hasattr(self, name)}
+        vectors = {name: getattr(self, name).copy() for name in self.vectors} if self.steps else {}
         return {"steps": self.steps, "learning_rate": self.learning_rate, **vectors}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go back to what ``state()`` returned."""
         self.steps, self.learning_rate = state["steps"], state["learning_rate"]
-        for name in self.vectors:
-            if name in state:
+        if self.steps:
+            for name in self.vectors:
                 setattr(self, name, state[name].copy())
-            elif hasattr(self, name):
-                getattr(self, name).fill(0)  # the state is from before the first step
 
 
 class SGD(Optimizer):
