@@ -282,7 +282,7 @@ def test_a_file_too_large_is_not_even_read(path: Path) -> None:
 def test_a_file_that_may_not_be_read_is_one_sentence(path: Path) -> None:
     save_model(path, small_network())
     path.chmod(0)
-    with pytest.raises(DigitsError, match=r"^cannot read .*: Permission denied\.$"):
+    with pytest.raises(DigitsError, match=r"^cannot read .*: Permission denied; check .*\.$"):
         load_model(path)
 
 

@@ -186,6 +186,15 @@ def test_a_file_that_is_no_model_is_not_replaced_by_one(data_folder: Path, small
     assert Path("train.csv").read_bytes() == before
 
 
+def test_a_format_that_needs_a_missing_library_is_refused_before_the_training(
+    folder: Path, small_set: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("digits.model_files.find_spec", lambda name: None)
+    with pytest.raises(DigitsError, match=r'pip install "digits\[safetensors\]"'):
+        Run(Recipe(), 0, small_set, small_set, Path("model.safetensors"))
+    assert not list(folder.iterdir())
+
+
 @pytest.mark.parametrize(
     "damage",
     [

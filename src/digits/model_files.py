@@ -18,6 +18,7 @@ import json
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from math import isfinite, prod
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from digits import safe_pickle
-from digits.atomic_files import atomic_write
+from digits.atomic_files import atomic_write, require_writable
 from digits.data_preprocessing import CLASSES, SIDE
 from digits.errors import DigitsError
 from digits.layers import count_parameters, layer_from_config
@@ -156,13 +157,18 @@ def save_model(
             safe_pickle.dump(content, file)
 
 
-def require_no_other_file(path: str | Path) -> None:
-    """Refuse to replace a file that is no model, by its name and by its content: somebody's data, say.
+def require_saveable(path: str | Path) -> None:
+    """Fail before the training rather than after it, if a model could not be saved there.
+
+    A file that is no model, by its name and by its content, is not replaced: it may be somebody's data.
 
     Raises:
-        DigitsError: if there is such a file.
+        DigitsError: if it cannot be written, needs a library that is not installed, or such a file is there.
     """
+    require_writable(path)
     path = Path(path)
+    if path.suffix.lower() == ".safetensors" and find_spec("safetensors") is None:
+        raise _no_safetensors(path)
     if path.suffix.lower() in (".pkl", ".safetensors") or not path.exists():
         return
     try:
@@ -299,7 +305,7 @@ def _read_bytes(path: Path, limit: int) -> bytes:
     except FileNotFoundError as error:
         raise DigitsError(f"there is no file {path}.") from error
     except OSError as error:
-        raise DigitsError(f"cannot read {path}: {error.strerror}.") from error
+        raise DigitsError(f"cannot read {path}: {error.strerror}; check what it is and who may read it.") from error
     if not data:
         raise _unusable(path, "it is empty")
     return data

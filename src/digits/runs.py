@@ -21,7 +21,7 @@ from digits.data_preprocessing import validation_size
 from digits.datasets import Dataset
 from digits.errors import DigitsError, Interrupted
 from digits.evaluation import evaluate
-from digits.model_files import load_checkpoint, require_no_other_file, save_checkpoint, save_model
+from digits.model_files import load_checkpoint, require_saveable, save_checkpoint, save_model
 from digits.recipes import Recipe
 from digits.training import Event, Finished, TrainingDiverged, train
 
@@ -94,9 +94,8 @@ class Run:
         path: Path,
         resume_from: dict[str, Any] | None = None,
     ) -> None:
-        require_writable(path)
+        require_saveable(path)
         require_writable(checkpoint_path(path))
-        require_no_other_file(path)
         self.recipe = recipe
         self.seed = seed
         self.test_set = test_set
