@@ -4,14 +4,14 @@ import os
 import sys
 from pathlib import Path
 
-try:
-    from digits.cli import main
-except ModuleNotFoundError as error:
-    if error.name is None or error.name.split(".")[0] == "digits":
-        raise
-    sys.exit(f"{error.name} is not installed. Type: pip install -r requirements.txt")
-
 if __name__ == "__main__":
-    if len(sys.argv) == 1:  # the menu is the project's: its data/ and model.pkl are those beside this folder
-        os.chdir(Path(__file__).resolve().parent.parent)
-    main()
+    try:
+        from digits.cli import main
+
+        if len(sys.argv) == 1:  # the menu is the project's: its data/ and model.pkl are those beside this folder
+            os.chdir(Path(__file__).resolve().parent.parent)
+        main()
+    except ModuleNotFoundError as error:  # also out of a command, which imports what it needs when it runs
+        if error.name is None or error.name.split(".")[0] == "digits":
+            raise
+        sys.exit(f"{error.name} is not installed. Type: pip install -r requirements.txt")

@@ -23,8 +23,8 @@ from digits.layers import (
     Sigmoid,
     Tanh,
     count_parameters,
-    layer_from_config,
 )
+from digits.model_files import layer_from_config
 from digits.neural_network import NeuralNetwork
 
 MAKERS: dict[str, Callable[[], Layer]] = {

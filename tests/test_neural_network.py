@@ -15,7 +15,8 @@ import pytest
 
 from digits.activations import Array
 from digits.data_preprocessing import Batches
-from digits.layers import Dense, Dropout, Layer, ReLU, Sigmoid, Tanh, layer_from_config
+from digits.layers import Dense, Dropout, Layer, ReLU, Sigmoid, Tanh
+from digits.model_files import layer_from_config
 from digits.neural_network import INFERENCE_BATCH, NeuralNetwork
 from digits.optimizers import OPTIMIZERS, Momentum, WeightAverage
 

@@ -17,12 +17,14 @@ Array = NDArray[Any]
 
 def relu(inputs: Array, out: Array | None = None) -> Array:
     """max(0, x), elementwise (Nair and Hinton 2010)."""
-    return np.maximum(inputs, 0, out=out)
+    zeros = np.zeros(inputs.shape[-1:], inputs.dtype)  # NumPy has vector instructions for two arrays, not for a number
+    return np.maximum(inputs, zeros, out=out)
 
 
 def relu_derivative(outputs: Array, out: Array | None = None) -> Array:
     """1 where the unit was active, else 0; at the kink x = 0 we choose 0, one of its subgradients."""
-    return np.sign(outputs, out=out)  # outputs are never negative, so their sign is 1 or 0
+    out = np.empty_like(outputs) if out is None else out
+    return np.greater(outputs, 0, out=out)
 
 
 def leaky_relu(inputs: Array, slope: float, out: Array | None = None) -> Array:

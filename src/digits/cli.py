@@ -2,11 +2,12 @@
 
 Standard output carries results, standard error everything else. ``main`` turns what a user can mend into one sentence
 and exit status 1; click answers wrong usage with status 2; an interruption ends with 130.
+
+A command imports what it needs when it runs, so that ``digits --help`` waits for click only.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -63,6 +64,8 @@ def say(message: str) -> None:
 
 def print_json(value: Any) -> None:
     """Print the one JSON object of a command."""
+    import json
+
     click.echo(json.dumps(value, indent=2, allow_nan=False))
 
 

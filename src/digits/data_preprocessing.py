@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from digits.activations import Array
+from digits.aligned_arrays import aligned_zeros
 
 CLASSES = 10  # digits
 SIDE = 28  # pixels along each side of an MNIST image
@@ -45,6 +46,20 @@ def as_inputs(images: Array, input_shape: tuple[int, ...], dtype: np.dtype[Any])
             " Divide by 255, or pass uint8"
         )
     return images.astype(dtype, copy=False)
+
+
+def check_labels(labels: Array, count: int, classes: int) -> Array:
+    """Raise a ``ValueError`` unless ``labels`` are ``count`` integers, at least one, from 0 to ``classes`` − 1."""
+    labels = np.asarray(labels)
+    if labels.shape != (count,) or labels.dtype.kind not in "iu":
+        raise ValueError(
+            f"labels must be {count} integers, one for each image; got shape {labels.shape}, {labels.dtype}"
+        )
+    if count == 0:
+        raise ValueError("the batch is empty: its mean loss would be 0/0")
+    if labels.min() < 0 or labels.max() >= classes:
+        raise ValueError(f"labels must lie in 0…{classes - 1}; got {labels.min()}…{labels.max()}")
+    return labels
 
 
 def check_shape(images: Array, input_shape: tuple[int, ...]) -> None:
@@ -82,13 +97,13 @@ class Batches:
                 f" labels of shape {labels.shape}"
             )
         self.images = images.reshape(len(images), -1)
-        self.labels = labels
+        self.labels = labels.astype(np.intp)  # the type of indices: the loss need not convert them in each step
         self.batch_size = min(batch_size, len(images))
         self.seed = seed
         self.shuffle = shuffle
         self._pixels = np.empty((self.batch_size, self.images.shape[1]), np.uint8)
-        self._inputs = np.empty(self._pixels.shape, np.float32)
-        self._labels = np.empty(self.batch_size, labels.dtype)
+        self._inputs = aligned_zeros(self._pixels.shape, np.dtype(np.float32))
+        self._labels = np.empty(self.batch_size, np.intp)
 
     def __len__(self) -> int:
         """Batches in an epoch."""
@@ -106,7 +121,7 @@ class Batches:
         for first in range(start * self.batch_size, len(order), self.batch_size):
             chosen = order[first : first + self.batch_size]
             pixels, inputs, labels = (b[: len(chosen)] for b in (self._pixels, self._inputs, self._labels))
-            np.take(self.images, chosen, axis=0, out=pixels, mode="clip")
+            self.images.take(chosen, axis=0, out=pixels, mode="clip")
+            self.labels.take(chosen, out=labels, mode="clip")
             np.divide(pixels, 255, out=inputs, dtype=np.float32)
-            np.take(self.labels, chosen, out=labels, mode="clip")
             yield inputs, labels

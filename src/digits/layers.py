@@ -1,8 +1,8 @@
 """Layers: each knows how to go forward, how to go backward, and which parameters it has.
 
-A network calls ``forward`` on each layer in turn and ``backward`` in reverse. Both write into buffers that a layer made
-for the largest batch it has seen, so training allocates no arrays; what they return is overwritten by the next batch.
-``infer`` is the forward pass of a finished network: it keeps nothing, shares nothing, and so is safe in many threads.
+A network calls ``forward`` on each layer in turn and ``backward`` in reverse. Both write into buffers made for the
+largest batch so far: training allocates no arrays, and what they return is overwritten by the next batch. ``infer`` is
+the forward pass of a finished network: it keeps nothing, shares nothing, and so is safe in many threads.
 
 Shapes are written (batch, features). L is the loss; x a layer's inputs, y its outputs, and ∂L/∂y the gradient that
 ``backward`` is given: (batch, outputs). It returns ∂L/∂x: (batch, inputs).
@@ -10,6 +10,8 @@ Shapes are written (batch, features). L is the loss; x a layer's inputs, y its o
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from math import prod
 from typing import Any, ClassVar, Self
 
@@ -17,6 +19,7 @@ import numpy as np
 
 from digits import activations
 from digits.activations import Array
+from digits.aligned_arrays import aligned_zeros
 
 Shape = tuple[int, ...]
 
@@ -58,12 +61,7 @@ class Layer:
         return self.output_shape
 
     def initialize(self, random: np.random.Generator, activation: Activation | None) -> None:
-        """Draw the parameters, if there are any.
-
-        Args:
-            random: where the numbers come from.
-            activation: the activation that follows, if any: it may choose the initialization.
-        """
+        """Draw the parameters, if there are any; the activation that follows, if any, may choose how."""
 
     def forward(self, inputs: Array) -> Array:
         """Compute the outputs of a training batch and keep what ``backward`` needs."""
@@ -72,8 +70,8 @@ class Layer:
     def backward(self, output_gradients: Array, need_input_gradients: bool = True) -> Array:
         """Take ∂L/∂y, fill the parameters' gradients, return ∂L/∂x. May overwrite what it is given.
 
-        The first layer of a network is not asked for ∂L/∂x unless somebody wants the gradient of the images; what it
-        returns then means nothing.
+        The first layer is not asked for ∂L/∂x unless somebody wants the gradient of the images: that product is a third
+        of a step of 784-1024-512-10. What it returns then means nothing.
         """
         raise NotImplementedError
 
@@ -88,7 +86,7 @@ class Layer:
         """``(batch_size, *shape)``, the same memory at every call: made once, for the largest batch seen."""
         buffer = self._buffers.get(name)
         if buffer is None or len(buffer) < batch_size:
-            buffer = self._buffers[name] = np.empty((batch_size, *shape), self.dtype)
+            buffer = self._buffers[name] = aligned_zeros((batch_size, *shape), self.dtype)
         return buffer[:batch_size]
 
 
@@ -112,8 +110,7 @@ class Dense(Layer):
             raise ValueError(f"a Dense layer has a whole number of units, at least one; got {units}")
         if initialization not in (None, "he", "glorot", "zeros"):
             raise ValueError(f"initialization must be 'he', 'glorot' or 'zeros'; got {initialization!r}")
-        self.units = units
-        self.initialization = initialization
+        self.units, self.initialization = units, initialization
 
     def __repr__(self) -> str:
         return f"Dense({self.units})"
@@ -138,7 +135,7 @@ class Dense(Layer):
     def forward(self, inputs: Array) -> Array:
         """y = x·W + b, (batch, inputs)·(inputs, units) + (units,)."""
         self.inputs = inputs
-        outputs = np.matmul(inputs, self.weights, out=self._buffer("outputs", len(inputs), self.output_shape))
+        outputs = np.dot(inputs, self.weights, out=self._buffer("outputs", len(inputs), self.output_shape))
         outputs += self.biases
         return outputs
 
@@ -149,12 +146,12 @@ class Dense(Layer):
         ∂L/∂bⱼ  = Σ_batch ∂L/∂yⱼ      so  ∂L/∂b = the column sums of ∂L/∂y
         ∂L/∂xᵢ  = Σⱼ Wᵢⱼ·∂L/∂yⱼ       so  ∂L/∂x = ∂L/∂y·Wᵀ    (batch, units)·(units, inputs)
         """
-        np.matmul(self.inputs.T, output_gradients, out=self.weights_gradients)
+        np.dot(self.inputs.T, output_gradients, out=self.weights_gradients)
         np.sum(output_gradients, axis=0, out=self.biases_gradients)
         if not need_input_gradients:
             return output_gradients
-        input_gradients = self._buffer("input_gradients", len(output_gradients), self.input_shape)
-        return np.matmul(output_gradients, self.weights.T, out=input_gradients)
+        out = self._buffer("input_gradients", len(output_gradients), self.input_shape)
+        return np.dot(output_gradients, self.weights.T, out=out)
 
     def infer(self, inputs: Array) -> Array:
         """y = x·W + b, in a new array."""
@@ -167,20 +164,15 @@ class Activation(Layer):
     """A function f applied to each number: y = f(x), so ∂L/∂x = ∂L/∂y ⊙ f′(x), with f′ written in terms of y.
 
     Attributes:
+        function, derivative: f of the inputs, and f′ of the *outputs*; both of ``activations.py``, both take ``out=``.
         initialization: how the weights in front of it are drawn.
         kink: whether f bends at x = 0, where it has no derivative; a gradient check keeps away from there.
     """
 
     initialization: ClassVar[str] = "glorot"
     kink: ClassVar[bool] = False
-
-    def function(self, inputs: Array, out: Array | None = None) -> Array:
-        """f, elementwise."""
-        raise NotImplementedError
-
-    def derivative(self, outputs: Array, out: Array | None = None) -> Array:
-        """f′, elementwise, from the outputs of f."""
-        raise NotImplementedError
+    function: Callable[..., Array]
+    derivative: Callable[..., Array]
 
     def forward(self, inputs: Array) -> Array:
         """y = f(x)."""
@@ -202,53 +194,34 @@ class Activation(Layer):
 class ReLU(Activation):
     """max(0, x)."""
 
-    initialization = "he"
-    kink = True
-
-    def function(self, inputs: Array, out: Array | None = None) -> Array:  # noqa: D102
-        return activations.relu(inputs, out)
-
-    def derivative(self, outputs: Array, out: Array | None = None) -> Array:  # noqa: D102
-        return activations.relu_derivative(outputs, out)
+    initialization, kink = "he", True
+    function, derivative = staticmethod(activations.relu), staticmethod(activations.relu_derivative)
 
 
 class LeakyReLU(Activation):
     """x where it is positive, slope·x elsewhere, so that no unit is ever quite dead."""
 
     arguments = ("slope",)
-    initialization = "he"
-    kink = True
+    initialization, kink = "he", True
 
     def __init__(self, slope: float = 0.01) -> None:
         if not 0 < slope < 1:
             raise ValueError(f"the slope of LeakyReLU must lie between 0 and 1; got {slope}")
         self.slope = slope
-
-    def function(self, inputs: Array, out: Array | None = None) -> Array:  # noqa: D102
-        return activations.leaky_relu(inputs, self.slope, out)
-
-    def derivative(self, outputs: Array, out: Array | None = None) -> Array:  # noqa: D102
-        return activations.leaky_relu_derivative(outputs, self.slope, out)
+        self.function = partial(activations.leaky_relu, slope=slope)
+        self.derivative = partial(activations.leaky_relu_derivative, slope=slope)
 
 
 class Sigmoid(Activation):
     """1 / (1 + exp(−x))."""
 
-    def function(self, inputs: Array, out: Array | None = None) -> Array:  # noqa: D102
-        return activations.sigmoid(inputs, out)
-
-    def derivative(self, outputs: Array, out: Array | None = None) -> Array:  # noqa: D102
-        return activations.sigmoid_derivative(outputs, out)
+    function, derivative = staticmethod(activations.sigmoid), staticmethod(activations.sigmoid_derivative)
 
 
 class Tanh(Activation):
     """The hyperbolic tangent."""
 
-    def function(self, inputs: Array, out: Array | None = None) -> Array:  # noqa: D102
-        return activations.tanh(inputs, out)
-
-    def derivative(self, outputs: Array, out: Array | None = None) -> Array:  # noqa: D102
-        return activations.tanh_derivative(outputs, out)
+    function, derivative = staticmethod(activations.tanh), staticmethod(activations.tanh_derivative)
 
 
 class Dropout(Layer):
@@ -268,11 +241,9 @@ class Dropout(Layer):
     def forward(self, inputs: Array) -> Array:
         """y = x ⊙ m, each mᵢ being 0 with probability ``rate``, else 1/(1 − rate)."""
         self.mask = self._buffer("mask", len(inputs), self.output_shape)
-        self.random.random(out=self.mask, dtype=self.dtype)
-        np.greater_equal(self.mask, self.rate, out=self.mask)
+        np.greater_equal(self.random.random(out=self.mask, dtype=self.dtype), self.rate, out=self.mask)
         self.mask *= 1 / (1 - self.rate)
-        outputs = self._buffer("outputs", len(inputs), self.output_shape)
-        return np.multiply(inputs, self.mask, out=outputs)
+        return np.multiply(inputs, self.mask, out=self._buffer("outputs", len(inputs), self.output_shape))
 
     def backward(self, output_gradients: Array, need_input_gradients: bool = True) -> Array:
         """∂L/∂x = ∂L/∂y ⊙ m: what was dropped gets no gradient."""
@@ -286,22 +257,6 @@ class Dropout(Layer):
 
 
 LAYERS = {layer.__name__: layer for layer in (Dense, ReLU, LeakyReLU, Sigmoid, Tanh, Dropout)}
-
-
-def layer_from_config(config: dict[str, Any]) -> Layer:
-    """Make a layer from what its ``config()`` returned.
-
-    Raises:
-        ValueError: if there is no such layer, or its arguments are not what it takes.
-    """
-    arguments = {name: value for name, value in config.items() if name != "type"}
-    layer = LAYERS.get(config.get("type", ""))
-    if layer is None:
-        raise ValueError(f"there is no layer of type {config.get('type')!r}; there are {', '.join(LAYERS)}")
-    try:
-        return layer(**arguments)
-    except TypeError as error:
-        raise ValueError(f"{layer.__name__} does not take {arguments}") from error
 
 
 def count_parameters(layers: list[Layer], input_shape: Shape) -> int:

@@ -33,13 +33,13 @@ class SoftmaxCrossEntropy:
         Returns:
             The mean loss in nats, and ∂loss/∂logits: the same array as ``logits``.
         """
-        rows = np.arange(len(logits))
+        count = len(logits)
+        rows = np.arange(count)
         logits -= logits.max(axis=1, keepdims=True)
         label_logits = logits[rows, labels]  # (n,), a copy
-        gradients = np.exp(logits, out=logits)
-        sums = gradients.sum(axis=1, keepdims=True)  # (n, 1), each at least exp(0) = 1
-        loss = float(np.mean(np.log(sums[:, 0]) - label_logits))
-        gradients /= sums  # the probabilities
-        gradients[rows, labels] -= 1
-        gradients /= len(gradients)
+        exponentials = np.exp(logits, out=logits)
+        sums = exponentials.sum(axis=1, keepdims=True)  # (n, 1), each at least exp(0) = 1
+        loss = float((np.log(sums[:, 0]) - label_logits).sum()) / count
+        gradients = np.divide(exponentials, count * sums, out=logits)  # the probabilities, over n
+        gradients[rows, labels] -= 1 / count
         return loss, gradients

@@ -29,7 +29,7 @@ from digits import safe_pickle
 from digits.atomic_files import atomic_write, require_writable
 from digits.data_preprocessing import CLASSES, SIDE
 from digits.errors import DigitsError
-from digits.layers import count_parameters, layer_from_config
+from digits.layers import LAYERS, Layer, count_parameters
 from digits.neural_network import NeuralNetwork
 from digits.recipes import Recipe
 from digits.version import __version__
@@ -202,6 +202,22 @@ def load_model(name_or_path: str | Path | None = None) -> TrainedModel:
         )
     except (DigitsError, *_CONTENT_ERRORS) as error:
         raise _unusable(path, f"it describes no network of ours ({str(error)[:200]})") from error
+
+
+def layer_from_config(config: dict[str, Any]) -> Layer:
+    """Make a layer from what its ``config()`` returned.
+
+    Raises:
+        ValueError: if there is no such layer, or its arguments are not what it takes.
+    """
+    arguments = {name: value for name, value in config.items() if name != "type"}
+    layer = LAYERS.get(config.get("type", ""))
+    if layer is None:
+        raise ValueError(f"there is no layer of type {config.get('type')!r}; there are {', '.join(LAYERS)}")
+    try:
+        return layer(**arguments)
+    except TypeError as error:
+        raise ValueError(f"{layer.__name__} does not take {arguments}") from error
 
 
 def _network(content: dict[str, Any]) -> NeuralNetwork:

@@ -5,8 +5,11 @@ place: no loop over layers, and no allocation after the first step. Each has ``l
 steps) and ``weight_decay``. θ are the parameters, g the gradients, η the learning rate, λ the weight decay.
 
 ``weight_decay`` of SGD, Momentum and Nesterov is L2 decay: it adds λ/2·|θ|² to the loss, so λ·θ to the gradient.
-AdamW's is "decoupled" (see there). As in PyTorch, biases decay too. The gradients are overwritten where that saves a
-pass.
+AdamW's is "decoupled" (see there). As in PyTorch, biases decay too.
+
+A step does little arithmetic on much memory: what counts is how often it passes over the vectors. So each optimizer is
+written in as few passes as NumPy allows, overwrites the gradients rather than fill a third vector, and goes through the
+vectors block by block: all its passes but the first find their block in the cache.
 """
 
 from __future__ import annotations
@@ -18,6 +21,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from digits.activations import Array
+from digits.aligned_arrays import aligned_zeros
+
+BLOCK = (
+    65_536  # parameters at once, a quarter of a megabyte a vector; in smaller blocks the calls cost more than they gain
+)
 
 
 class Optimizer:
@@ -44,21 +52,24 @@ class Optimizer:
         return f"{type(self).__name__}(learning_rate={self.learning_rate})"
 
     def step(self, parameters: Array, gradients: Array) -> None:
-        """Change the parameters, in place, by one step downhill."""
+        """Change the parameters, in place, by one step downhill. The gradients are overwritten."""
         if self._scratch is None:
-            self._scratch = np.empty_like(parameters)
+            self._scratch = np.empty_like(parameters[:BLOCK])
         if self.steps == 0:
             for name in self.vectors:
-                setattr(self, name, np.zeros_like(parameters))
+                setattr(self, name, aligned_zeros(parameters.shape, parameters.dtype))
         self.steps += 1
-        self._step(parameters, gradients, self._scratch)
+        vectors = (parameters, gradients, *(getattr(self, name) for name in self.vectors))
+        for start in range(0, len(parameters), BLOCK):
+            self._step(*(vector[start : start + BLOCK] for vector in vectors))
 
-    def _step(self, parameters: Array, gradients: Array, scratch: Array) -> None:
+    def _step(self, parameters: Array, gradients: Array, *vectors: Array) -> None:
+        """Take the step on one block of each vector."""
         raise NotImplementedError
 
-    def _add_l2_decay(self, parameters: Array, gradients: Array, scratch: Array) -> None:
-        if self.weight_decay:
-            gradients += np.multiply(parameters, self.weight_decay, out=scratch)
+    def _add_l2_decay(self, parameters: Array, gradients: Array) -> None:
+        if self.weight_decay and self._scratch is not None:
+            gradients += np.multiply(parameters, self.weight_decay, out=self._scratch[: len(parameters)])
 
     def state(self) -> dict[str, Any]:
         """All that the next step depends on, besides the constructor's arguments; the arrays are copies."""
@@ -70,15 +81,17 @@ class Optimizer:
         self.steps, self.learning_rate = state["steps"], state["learning_rate"]
         if self.steps:
             for name in self.vectors:
-                setattr(self, name, state[name].copy())
+                vector = aligned_zeros(state[name].shape, state[name].dtype)
+                vector[...] = state[name]
+                setattr(self, name, vector)
 
 
 class SGD(Optimizer):
     """Gradient descent, plain: θ ← θ − η·g (Robbins and Monro 1951, on batches)."""
 
-    def _step(self, parameters: Array, gradients: Array, scratch: Array) -> None:
-        self._add_l2_decay(parameters, gradients, scratch)
-        parameters -= np.multiply(gradients, self.learning_rate, out=scratch)
+    def _step(self, parameters: Array, gradients: Array, *_: Array) -> None:
+        self._add_l2_decay(parameters, gradients)
+        parameters -= np.multiply(gradients, self.learning_rate, out=gradients)
 
 
 class Momentum(Optimizer):
@@ -93,34 +106,41 @@ class Momentum(Optimizer):
             raise ValueError(f"momentum must lie in 0 ≤ momentum < 1; got {momentum}")
         self.momentum = momentum
 
-    def _step(self, parameters: Array, gradients: Array, scratch: Array) -> None:
-        self._add_l2_decay(parameters, gradients, scratch)
-        self.velocity *= self.momentum
-        self.velocity += gradients
-        parameters -= np.multiply(self.velocity, self.learning_rate, out=scratch)
+    def _step(self, parameters: Array, gradients: Array, *vectors: Array) -> None:
+        (velocity,) = vectors
+        self._add_l2_decay(parameters, gradients)
+        velocity *= self.momentum
+        velocity += gradients
+        parameters -= np.multiply(velocity, self.learning_rate, out=gradients)
 
 
 class Nesterov(Momentum):
     """Momentum that looks ahead: v ← μ·v + g, θ ← θ − η·(g + μ·v) (Nesterov 1983; as PyTorch has it)."""
 
-    def _step(self, parameters: Array, gradients: Array, scratch: Array) -> None:
-        self._add_l2_decay(parameters, gradients, scratch)
-        self.velocity *= self.momentum
-        self.velocity += gradients
-        gradients += np.multiply(self.velocity, self.momentum, out=scratch)
-        parameters -= np.multiply(gradients, self.learning_rate, out=scratch)
+    def _step(self, parameters: Array, gradients: Array, *vectors: Array) -> None:
+        (velocity,) = vectors
+        self._add_l2_decay(parameters, gradients)
+        velocity *= self.momentum
+        velocity += gradients
+        parameters -= np.multiply(gradients, self.learning_rate, out=gradients)
+        parameters -= np.multiply(velocity, self.learning_rate * self.momentum, out=gradients)
 
 
 class AdamW(Optimizer):
     """Adam (Kingma and Ba 2015, algorithm 1) with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2).
 
-    m ← β₁·m + (1 − β₁)·g,  v ← β₂·v + (1 − β₂)·g²,  θ ← θ − η·(m̂ / (√v̂ + ε) + λ·θ), where m̂ = m / (1 − β₁ᵗ) and
-    v̂ = v / (1 − β₂ᵗ) make up for the averages' start at 0. The decay goes past the averages: it is not scaled by 1/√v̂.
+    With m̂ and v̂ the means of all gradients and of their squares so far, the latest weighing most,
+
+        θ ← θ − η·(m̂ / (√v̂ + ε) + λ·θ)
+
+    A weighted mean is a weighted sum over the sum of the weights. We keep the sums, s ← β₁·s + g and q ← β₂·q + g²,
+    whose weights 1, β, β², … add up to (1 − βᵗ)/(1 − β). The paper's m = (1 − β₁)·s needs a pass more, and the same
+    correction. The decay goes past the means: it is not scaled by 1/√v̂.
     """
 
-    vectors = ("mean", "mean_square")
-    mean: Array
-    mean_square: Array
+    vectors = ("gradient_sum", "square_sum")
+    gradient_sum: Array
+    square_sum: Array
 
     def __init__(
         self,
@@ -133,22 +153,22 @@ class AdamW(Optimizer):
         super().__init__(learning_rate, weight_decay)
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
 
-    def _step(self, parameters: Array, gradients: Array, scratch: Array) -> None:
-        self.mean *= self.beta1
-        self.mean += np.multiply(gradients, 1 - self.beta1, out=scratch)
-        self.mean_square *= self.beta2
-        np.multiply(gradients, gradients, out=scratch)
-        scratch *= 1 - self.beta2
-        self.mean_square += scratch
-        # η·m̂ / (√v̂ + ε) = step_size·m / (√v + ε·c), c = √(1 − β₂ᵗ): the corrections cost no pass over the vector
-        correction = (1 - self.beta2**self.steps) ** 0.5
-        step_size = self.learning_rate * correction / (1 - self.beta1**self.steps)
-        np.sqrt(self.mean_square, out=scratch)
-        scratch += self.epsilon * correction
-        np.divide(self.mean, scratch, out=scratch)
-        scratch *= step_size
+    def _step(self, parameters: Array, gradients: Array, *vectors: Array) -> None:
+        gradient_sum, square_sum = vectors
+        gradient_sum *= self.beta1
+        gradient_sum += gradients
+        gradients *= gradients
+        square_sum *= self.beta2
+        square_sum += gradients
+        # with w₁ and w₂ the sums of the weights, η·m̂ / (√v̂ + ε) = η·√w₂/w₁ · s / (√q + ε·√w₂): scalars, no passes
+        weights1 = (1 - self.beta1**self.steps) / (1 - self.beta1)
+        weights2_root = ((1 - self.beta2**self.steps) / (1 - self.beta2)) ** 0.5
+        update = np.sqrt(square_sum, out=gradients)
+        update += self.epsilon * weights2_root
+        np.divide(gradient_sum, update, out=update)
+        update *= self.learning_rate * weights2_root / weights1
         parameters *= 1 - self.learning_rate * self.weight_decay
-        parameters -= scratch
+        parameters -= update
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "momentum": Momentum, "nesterov": Nesterov, "adamw": AdamW}
@@ -171,15 +191,17 @@ class WeightAverage:
         self.decay = decay
         self.average = average
         self.steps = 0
-        self._scratch = np.empty_like(average)
+        self._scratch = np.empty_like(average[:BLOCK])
 
     def update(self, parameters: Array) -> None:
         """Move the average towards the parameters."""
         self.steps += 1
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        np.subtract(parameters, self.average, out=self._scratch)
-        self._scratch *= 1 - decay
-        self.average += self._scratch
+        for start in range(0, len(parameters), BLOCK):
+            average = self.average[start : start + BLOCK]
+            difference = np.subtract(parameters[start : start + BLOCK], average, out=self._scratch[: len(average)])
+            difference *= 1 - decay
+            average += difference
 
 
 # Schedules: how far training has come (0…1) → a factor on the learning rate.

@@ -9,21 +9,23 @@ import sys
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from time import monotonic
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from rich import box
-from rich.console import Console, JustifyMethod
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-from rich.table import Table
+from rich.console import Console
 from rich.text import Text
 
-from digits.activations import Array
-from digits.evaluation import Evaluation
-from digits.gradient_check import TOLERANCE, GradientCheck
-from digits.model_files import TrainedModel
-from digits.predictions import Prediction
-from digits.recipes import Recipe
 from digits.training import EpochEnd, Event, Step, Training
+
+if TYPE_CHECKING:  # each command imports what it shows; the others do not wait for it
+    from rich.console import JustifyMethod
+    from rich.table import Table
+
+    from digits.activations import Array
+    from digits.evaluation import Evaluation
+    from digits.gradient_check import GradientCheck
+    from digits.model_files import TrainedModel
+    from digits.predictions import Prediction
+    from digits.recipes import Recipe
 
 RIGHT, WRONG = "bold bright_blue", "bold dark_orange"  # told apart by the colour-blind, and by their words
 SHADES_OF_BLOCKS = " ░▒▓█"
@@ -124,6 +126,8 @@ class TrainingDisplay:
     """
 
     def __init__(self, training: Training, console: Console) -> None:
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn  # 5 ms: only to train
+
         self.training = training
         self.console = console
         self.began = monotonic()
@@ -206,6 +210,9 @@ def show_predictions(predictions: Sequence[Prediction], console: Console) -> Non
 
 def _table(*columns: str, text_columns: int = 1) -> Table:
     """A table without frames, the first columns of text, the others of numbers; only the last of text may wrap."""
+    from rich import box
+    from rich.table import Table
+
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for position, column in enumerate(columns):
         justify: JustifyMethod = "left" if position < text_columns else "right"
@@ -254,6 +261,8 @@ def show_data_info(found: dict[str, Any], console: Console) -> None:
 
 def show_gradient_checks(checks: Sequence[GradientCheck], console: Console) -> None:
     """Print the largest relative error of each check."""
+    from digits.gradient_check import TOLERANCE
+
     table = _table("checked", "max. relative error")
     for check in checks:
         table.add_row(check.name, f"{check.max_relative_error:.1e}")

@@ -192,19 +192,19 @@ class Training(Iterator[Event]):
 
     def _run(self) -> Iterator[Event]:
         while self.epoch < self.recipe.epochs:
-            for images, labels in self.batches.epoch(self.epoch, start=self.batch):
-                yield self._step(images, labels)
+            for inputs, labels in self.batches.epoch(self.epoch, start=self.batch):
+                yield self._step(inputs, labels)
             yield self._end_epoch()
         if self.average:
             self.network.parameters[...] = self.average.average
         accuracy = self.history[-1].validation_accuracy
         yield Finished(self.recipe.epochs, self.steps, self.seconds, accuracy)
 
-    def _step(self, images: Array, labels: Array) -> Step:
+    def _step(self, inputs: Array, labels: Array) -> Step:
         """One step of gradient descent: batch, loss and gradients, update."""
         began = perf_counter()
         self.optimizer.learning_rate = self.learning_rate * self.schedule(self.steps / self.total_steps)
-        loss = self.network.loss_and_gradients(images, labels)
+        loss = self.network.forward_backward(inputs, labels)
         self._require_finite(loss)
         self.optimizer.step(self.network.parameters, self.network.gradients)
         if self.average:
