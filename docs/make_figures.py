@@ -18,6 +18,7 @@ import tempfile
 from pathlib import Path
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
@@ -33,6 +34,7 @@ from digits.evaluation import evaluate
 from digits.explanation import explain
 from digits.model_files import load_model
 from digits.predictions import answer, columns, from_test_set
+from digits.recipes import USUAL_WARPS
 from digits.training import Finished
 
 IMAGES = Path(__file__).parent / "images"
@@ -60,6 +62,7 @@ def main() -> None:
     keep(network_flow(), "network_flow")
     keep(activation_functions(), "activations")
     keep(descent(), "descent")
+    keep(warped_digits(train_set.images[[0, 2, 3, 4, 5]]), "warps")
     keep_picture(menu_picture(trained.path.resolve()), "menu")
 
     recipe = RECIPES["quick"]
@@ -186,6 +189,24 @@ def descent() -> Figure:
 CELL = 18, 36  # pixels of a character: the half blocks of an image become squares
 PAPER, LIGHT = "#16181D", "#D6D9DF"
 TYPED = ["1", "2 8", "3"]  # at the menu
+
+
+def warped_digits(images: np.ndarray) -> Figure:
+    """Each digit as it is, and warped nine times as ``digits train --augment`` does."""
+    random = np.random.default_rng(0)
+    columns = [images / 255, *(USUAL_WARPS(images, random) for _ in range(9))]
+    figure, grid = plt.subplots(len(images), len(columns), figsize=(7, 3.6), squeeze=False)
+    for column, warped in enumerate(columns):
+        for row, image in enumerate(warped):
+            axes = grid[row, column]
+            axes.imshow(image, cmap="gray_r", vmin=0, vmax=1)
+            axes.set(xticks=[], yticks=[])
+            for side in axes.spines.values():
+                side.set(color="#0072b2" if column == 0 else "#cccccc", linewidth=1.5 if column == 0 else 0.6)
+    grid[0, 0].set_title("as it is", fontsize=8, color="#0072b2")
+    grid[0, 5].set_title("as an epoch may show it", fontsize=8, color="#555555")
+    figure.subplots_adjust(left=0.01, right=0.99, bottom=0.02, top=0.93, wspace=0.08, hspace=0.08)
+    return figure
 
 
 def menu_picture(model: Path) -> Image.Image:

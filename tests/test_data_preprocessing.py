@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digits.activations import Array
+from digits.augmentation import Augmentation
 from digits.data_preprocessing import Batches, as_inputs, validation_size
+from digits.datasets import Dataset
 
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 ALL_VALUES = np.arange(256, dtype=np.uint8)
@@ -167,3 +171,63 @@ def test_read_only_square_images_are_fine_and_stay_as_they_are() -> None:
     batches = Batches(images, np.arange(20), 8, seed=0)
     for inputs, labels in batches.epoch(0):
         assert np.array_equal(inputs, as_inputs(images[labels], (784,), FLOAT32))
+
+
+# -- augmented batches ---------------------------------------------------------------------------------------
+
+WARPS = Augmentation(rotation=20, scale=0.2, shift=2, elastic=1)
+
+
+def augmented(small_set: Dataset, start: int = 0, epoch: int = 0, seed: int = 0) -> list[tuple[Array, Array]]:
+    batches = Batches(small_set.images, small_set.labels, 50, seed, augmentation=WARPS)
+    return [(inputs.copy(), labels.copy()) for inputs, labels in batches.epoch(epoch, start)]
+
+
+def test_threads_that_make_batches_ahead_change_no_bit(small_set: Dataset) -> None:
+    plain = Batches(small_set.images, small_set.labels, 50, seed=0)
+    for _ in range(5):  # whichever thread comes first
+        expected = plain.epoch(0)
+        for number, (inputs, labels) in enumerate(augmented(small_set)):
+            images, same_labels = next(expected)
+            assert np.array_equal(labels, same_labels)
+            pixels = np.rint(images * 255).astype(np.uint8)
+            assert np.array_equal(inputs, WARPS(pixels, np.random.default_rng([0, 0, number])))
+
+
+def test_an_augmented_epoch_begun_in_its_middle_goes_on_alike(small_set: Dataset) -> None:
+    whole = augmented(small_set)
+    for start in (1, 7, len(whole) - 1, len(whole)):
+        rest = augmented(small_set, start)
+        assert len(rest) == len(whole) - start
+        assert all(np.array_equal(one[0], other[0]) for one, other in zip(rest, whole[start:], strict=True))
+
+
+def test_the_warps_are_drawn_anew_in_each_epoch_and_by_each_seed(small_set: Dataset) -> None:
+    def first_image(epoch: int, seed: int) -> Array:
+        batches = Batches(small_set.images[:1], small_set.labels[:1], 1, seed, augmentation=WARPS)
+        return next(batches.epoch(epoch))[0].copy()
+
+    assert len({first_image(epoch, seed).tobytes() for epoch in (0, 1) for seed in (0, 1)}) == 4
+
+
+def test_a_batch_stays_whole_while_the_next_are_made(small_set: Dataset) -> None:
+    batches = Batches(small_set.images, small_set.labels, 10, seed=0, augmentation=WARPS)
+    for inputs, _ in batches.epoch(0):
+        before = inputs.copy()
+        time.sleep(0.002)  # the threads go on meanwhile
+        assert np.array_equal(inputs, before)
+
+
+def test_a_mistake_in_a_thread_is_raised_where_the_batch_is_asked_for() -> None:
+    batches = Batches(np.zeros((4, 783), np.uint8), np.zeros(4, np.uint8), 2, seed=0, augmentation=WARPS)
+    with pytest.raises(ValueError, match="783"):
+        next(batches.epoch(0))
+
+
+def test_an_epoch_that_is_given_up_leaves_no_thread(small_set: Dataset) -> None:
+    before = threading.active_count()
+    epoch = Batches(small_set.images, small_set.labels, 10, seed=0, augmentation=WARPS).epoch(0)
+    next(epoch)
+    assert threading.active_count() > before
+    epoch.close()
+    assert threading.active_count() == before

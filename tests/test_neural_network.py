@@ -222,6 +222,12 @@ def test_predicting_amid_a_training_step_changes_nothing() -> None:
     assert np.array_equal(network.parameters, parameters)
 
 
+def test_a_wrong_shape_is_named_as_it_is_however_many_images() -> None:
+    for count in (3, 3000):
+        with pytest.raises(ValueError, match=rf"got \({count}, 3\)"):
+            NeuralNetwork([Dense(10)]).predict(np.zeros((count, 3)))
+
+
 # -- copies --------------------------------------------------------------------------------------------------
 
 

@@ -1,16 +1,24 @@
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 
 import pytest
 
+from digits.augmentation import Augmentation
 from digits.errors import DigitsError
 from digits.recipes import RECIPES, Recipe, find_recipe
 
+WARPED = Recipe(augmentation=Augmentation(rotation=5, elastic=0.5, smoothness=3))
 
-@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+
+@pytest.mark.parametrize("recipe", [*RECIPES.values(), WARPED], ids=[*RECIPES, "warped"])
 def test_a_recipe_survives_being_written_as_plain_data(recipe: Recipe) -> None:
-    assert Recipe.from_dict(recipe.to_dict()) == recipe
+    assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
+
+
+def test_a_recipe_of_a_file_that_knows_no_augmentation_has_none() -> None:
+    assert not Recipe.from_dict({"epochs": 2}).augmentation
 
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
@@ -66,6 +74,9 @@ def test_values_that_make_no_sense_are_refused_in_words(changes: dict[str, objec
 
 
 def test_a_file_with_values_of_the_wrong_kind_is_refused() -> None:
+    for values in ({"augmentation": {"rotation": "x"}}, {"augmentation": 3}, {"augmentation": {"blur": 1}}):
+        with pytest.raises(DigitsError, match="wrong kind"):
+            Recipe.from_dict(values)
     for values in ({"epochs": "many"}, {"epochs": 2.5}, {"dropout": "x"}, {"hidden": 3}, {"learning_rate": 10**600}):
         with pytest.raises(DigitsError, match=r"wrong kind|whole|epochs must be"):
             Recipe.from_dict(values)

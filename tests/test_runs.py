@@ -42,6 +42,13 @@ def complete(arguments: Sequence[str] = ()) -> None:
     assert process.returncode == 0, errors
 
 
+def errors_of(arguments: Sequence[str]) -> str:
+    process = start(arguments)
+    _, errors = process.communicate()
+    assert process.returncode == 1
+    return errors
+
+
 @pytest.fixture
 def data_folder(folder: Path, small_set: Dataset) -> Path:
     export(small_set, "train", "csv", folder)
@@ -60,12 +67,12 @@ def wait_for(path: Path, seconds: float = 30) -> None:
         time.sleep(0.02)
 
 
-def kill_and_resume(kills: int, random: np.random.Generator) -> int:
+def kill_and_resume(kills: int, random: np.random.Generator, arguments: Sequence[str]) -> int:
     """Start a run, kill it again and again at random moments, let it finish; return how often it was killed."""
     old = Path("model.pkl").read_bytes()
     killed = 0
     while True:
-        process = start(["--resume"])
+        process = start(["--resume", *arguments])
         try:
             process.wait(timeout=random.uniform(0.2, 3.0) if killed < kills else None)
         except subprocess.TimeoutExpired:
@@ -80,24 +87,33 @@ def kill_and_resume(kills: int, random: np.random.Generator) -> int:
         return killed
 
 
+with_and_without_warps = pytest.mark.parametrize("arguments", [(), ("--augment", "--epochs", "40")], ids=["", "warped"])
+
+
 @pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
-def test_killed_and_resumed_gives_the_weights_of_a_run_never_stopped(data_folder: Path, kills: int) -> None:
-    complete(["--model", "whole.pkl"])
+@with_and_without_warps
+def test_killed_and_resumed_gives_the_weights_of_a_run_never_stopped(
+    data_folder: Path, kills: int, arguments: Sequence[str]
+) -> None:
+    complete(["--model", "whole.pkl", *arguments])
     random = np.random.default_rng()
     killed = 0
     while killed < kills:  # a run may finish before it was killed as often as wanted: then another begins
         save_model("model.pkl", Recipe(hidden=(8,)).network(seed=1))
-        killed += kill_and_resume(kills - killed, random)
+        killed += kill_and_resume(kills - killed, random, arguments)
         assert np.array_equal(weights(), weights("whole.pkl"))
         assert not checkpoint_path(Path("model.pkl")).exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_saves_says_how_to_go_on_and_exits_with_130(data_folder: Path, number: signal.Signals) -> None:
-    complete(["--model", "whole.pkl"])
+@with_and_without_warps
+def test_ctrl_c_saves_says_how_to_go_on_and_exits_with_130(
+    data_folder: Path, number: signal.Signals, arguments: Sequence[str]
+) -> None:
+    complete(["--model", "whole.pkl", *arguments])
     save_model("model.pkl", Recipe(hidden=(8,)).network(seed=1))
     old = Path("model.pkl").read_bytes()
-    process = start()
+    process = start(arguments)
     wait_for(data_folder / "model.pkl.checkpoint")
     process.send_signal(number)
     output, errors = process.communicate()
@@ -107,12 +123,22 @@ def test_ctrl_c_saves_says_how_to_go_on_and_exits_with_130(data_folder: Path, nu
     assert "Traceback" not in errors
     assert output == ""
     assert Path("model.pkl").read_bytes() == old
-    complete(["--resume"])
+    complete(["--resume", *arguments])
     assert np.array_equal(weights(), weights("whole.pkl"))
 
 
 def limit_file_size() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))  # a model of 256 hidden units has 814 kB
+
+
+def test_a_run_goes_on_with_as_many_threads_as_it_began_with(data_folder: Path) -> None:
+    process = start(["--threads", "2"])
+    wait_for(data_folder / "model.pkl.checkpoint")
+    process.kill()
+    process.communicate()
+    assert find_interruption(Path("model.pkl")).threads == 2
+    assert "other settings (threads)" in errors_of(["--resume", "--threads", "1"])
+    complete(["--resume", "--epochs", "150"])
 
 
 def test_a_full_disk_leaves_the_old_model_whole(data_folder: Path) -> None:

@@ -16,11 +16,12 @@ from threadpoolctl import ThreadpoolController
 
 from digits import Dataset, NeuralNetwork, train
 from digits.activations import Array
+from digits.augmentation import Augmentation
 from digits.errors import DigitsError
 from digits.layers import Activation, Dense
 from digits.model_files import load_checkpoint, save_checkpoint
 from digits.optimizers import OPTIMIZERS, SCHEDULES
-from digits.recipes import Recipe
+from digits.recipes import USUAL_WARPS, Recipe
 from digits.training import EpochEnd, Finished, Step, Training, TrainingDiverged, measure
 
 RECIPE = Recipe(
@@ -63,11 +64,14 @@ def test_one_seed_gives_one_network_and_another_seed_another(small_set: Dataset)
     assert not np.array_equal(first, finish(begin(small_set, seed=1)))
 
 
+@pytest.mark.parametrize("augmentation", [Augmentation(), USUAL_WARPS], ids=["", "warped"])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @settings(max_examples=8, deadline=None)
 @given(stop=st.integers(0, STEPS + 3))
-def test_a_resumed_run_has_the_weights_of_one_never_stopped(small_set: Dataset, optimizer: str, stop: int) -> None:
-    recipe = replace(RECIPE, optimizer=optimizer)
+def test_a_resumed_run_has_the_weights_of_one_never_stopped(
+    small_set: Dataset, optimizer: str, augmentation: Augmentation, stop: int
+) -> None:
+    recipe = replace(RECIPE, optimizer=optimizer, augmentation=augmentation)
     whole = begin(small_set, recipe)
     stopped = begin(small_set, recipe)
     for _ in range(stop):
@@ -89,6 +93,46 @@ def test_the_number_of_cores_does_not_change_a_small_networks_weights(small_set:
     assert np.array_equal(*weights)
 
 
+def test_as_many_threads_compute_as_one_asks_for(small_set: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    blas = ThreadpoolController().select(user_api="blas")
+    step = Training._step
+
+    def watched(training: Training, *batch: np.ndarray) -> Step:
+        seen.extend(library["num_threads"] for library in blas.info())
+        return step(training, *batch)
+
+    monkeypatch.setattr(Training, "_step", watched)
+    large = replace(RECIPE, hidden=(4096,), epochs=1, batch_size=400, validation=0)
+    with blas.limit(limits=3):
+        for recipe, threads, expected in ((RECIPE, None, 1), (RECIPE, 2, 2), (large, None, 3), (large, 2, 2)):
+            next(begin(small_set, recipe, threads=threads))
+            assert set(seen) == {expected}
+            seen.clear()
+
+
+def test_warped_images_are_learnt_otherwise_and_by_each_seed_alike(small_set: Dataset) -> None:
+    recipe = replace(RECIPE, augmentation=USUAL_WARPS)
+    first = finish(begin(small_set, recipe))
+    assert np.array_equal(first, finish(begin(small_set, recipe)))
+    assert not np.array_equal(first, finish(begin(small_set)))
+
+
+def test_waiting_for_a_batch_is_training_time(small_set: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("digits.training.perf_counter", lambda: clock[0])
+    training = begin(small_set)
+    make = training.batches._make
+
+    def slowly(*arguments: object) -> object:
+        clock[0] += 1.0
+        return make(*arguments)
+
+    monkeypatch.setattr(training.batches, "_make", slowly)
+    finish(training)
+    assert training.seconds == STEPS
+
+
 def test_a_checkpoint_survives_the_disk_bit_for_bit(small_set: Dataset, folder: object) -> None:
     stopped = begin(small_set)
     for _ in range(11):
@@ -108,13 +152,13 @@ def test_a_checkpoint_shares_nothing_with_the_run(small_set: Dataset) -> None:
     assert np.array_equal(finish(begin(small_set, resume_from=saved)), training.network.parameters)
 
 
-@pytest.mark.parametrize("other", ["recipe", "seed", "data"])
+@pytest.mark.parametrize("other", ["recipe", "seed", "data", "threads"])
 def test_a_checkpoint_of_another_run_is_refused(small_set: Dataset, other: str) -> None:
     saved = begin(small_set).checkpoint()
     recipe = replace(RECIPE, epochs=4) if other == "recipe" else RECIPE
     data = Dataset(small_set.images[::-1], small_set.labels[::-1]) if other == "data" else small_set
     with pytest.raises(DigitsError, match=rf"other settings \({other}\)"):
-        begin(data, recipe, seed=1 if other == "seed" else 0, resume_from=saved)
+        begin(data, recipe, 1 if other == "seed" else 0, threads=2 if other == "threads" else None, resume_from=saved)
 
 
 def test_a_damaged_checkpoint_is_refused(small_set: Dataset) -> None:

@@ -10,20 +10,22 @@ from typing import Any
 
 _lock = threading.Lock()
 _holders = 0
-_limit: Any = None
+_before: list[int] = []
 
 
 @contextmanager
-def one_blas_thread() -> Iterator[None]:
-    """Let BLAS use one thread within the block, and as many as before after it.
+def blas_threads(count: int) -> Iterator[None]:
+    """Let BLAS use ``count`` threads within the block, and as many as before after it.
 
     The setting is the process's, so blocks in several threads share it: the first sets it, the last one to leave
-    restores it. Costs 6 µs.
+    restores it. Costs 3 µs, half of what ``threadpoolctl.threadpool_limits`` does around every step of training.
     """
-    global _holders, _limit
+    global _holders
     with _lock:
         if _holders == 0:
-            _limit = _blas().limit(limits=1)
+            _before[:] = [library.get_num_threads() for library in _libraries()]
+            for library in _libraries():
+                library.set_num_threads(count)
         _holders += 1
     try:
         yield
@@ -31,11 +33,12 @@ def one_blas_thread() -> Iterator[None]:
         with _lock:
             _holders -= 1
             if _holders == 0:
-                _limit.restore_original_limits()
+                for library, number in zip(_libraries(), _before, strict=True):
+                    library.set_num_threads(number)
 
 
 @cache
-def _blas() -> Any:
+def _libraries() -> list[Any]:
     from threadpoolctl import ThreadpoolController  # 4 ms: only where something is trained
 
-    return ThreadpoolController().select(user_api="blas")
+    return [library for library in ThreadpoolController().lib_controllers if library.user_api == "blas"]

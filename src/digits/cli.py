@@ -103,7 +103,14 @@ def digits(context: click.Context) -> None:
 @click.option("--batch-size", type=int, metavar="N", help="Images a step.")
 @click.option("--epochs", type=int, metavar="N", help="Passes over the training images.")
 @click.option("--validation", type=int, metavar="N", help="Last training images to hold out; 0 trains on all.")
+@click.option("--augment/--no-augment", default=None, help="Warp the training images at random, anew in each epoch.")
 @click.option("--seed", type=SEED, metavar="N", help="Same seed, same network. [default: 0]")
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Cores for matrix products. [default: one for small networks, all for large ones]",
+)
 @click.option(
     "--model", "path", type=file_type, default="model.pkl", metavar="F", help="File to write. [default: model.pkl]"
 )
@@ -114,7 +121,9 @@ def digits(context: click.Context) -> None:
 @json_option
 def train(
     recipe: str | None,
+    augment: bool | None,
     seed: int | None,
+    threads: int | None,
     path: Path,
     train_data: Path | None,
     test_data: Path | None,
@@ -131,20 +140,26 @@ def train(
       digits train --recipe plain --seed 3 --model plain.pkl
       digits train --hidden 300 --activation tanh --epochs 5
     """
+    from digits.augmentation import Augmentation
     from digits.datasets import load_test, load_train
-    from digits.recipes import find_recipe
+    from digits.recipes import USUAL_WARPS, find_recipe
     from digits.runs import Run, find_interruption
     from digits.terminal import TrainingDisplay, make_console
 
     saved = find_interruption(path) if resume else None
     start = saved.recipe if saved and not recipe else find_recipe(recipe or "quick")
-    chosen = start.changed(**{name: value for name, value in changes.items() if value is not None})
+    given = {name: value for name, value in changes.items() if value is not None}
+    if augment is not None:
+        given["augmentation"] = USUAL_WARPS if augment else Augmentation()
+    chosen = start.changed(**given)
     if seed is None:
         seed = saved.seed if saved else 0
+    if threads is None and saved:
+        threads = saved.threads
     train_set, test_set = load_train(train_data), load_test(test_data)
     if plots:
         require_plots(plots)
-    run = Run(chosen, seed, train_set, test_set, path, saved.checkpoint if saved else None)
+    run = Run(chosen, seed, train_set, test_set, path, saved.checkpoint if saved else None, threads)
 
     say(f"training data: {train_set.source}, {len(train_set):,} images, {run.held_out:,} of them held out to validate")
     say(f"test data: {test_set.source}, {len(test_set):,} images{'' if test_set.has_labels else ' without labels'}")

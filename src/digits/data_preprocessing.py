@@ -1,12 +1,15 @@
 """Between images as they are stored and numbers as the network wants them: scaling, splitting, batches.
 
 Images stay ``uint8`` until their batch is taken; a training batch is gathered and scaled straight into buffers that are
-made once.
+made once, and where it is augmented, ahead of time, in other threads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -14,9 +17,13 @@ import numpy as np
 
 from digits.activations import Array
 from digits.aligned_arrays import aligned_zeros
+from digits.augmentation import Augmentation
 
 CLASSES = 10  # digits
 SIDE = 28  # pixels along each side of an MNIST image
+AHEAD = min(
+    os.cpu_count() or 1, 4
+)  # batches that are augmented at once, each in a thread; more would wait for each other
 
 
 def as_inputs(images: Array, input_shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
@@ -35,9 +42,12 @@ def as_inputs(images: Array, input_shape: tuple[int, ...], dtype: np.dtype[Any])
     """
     images = np.asarray(images)
     check_shape(images, input_shape)
-    images = images.reshape(len(images), *input_shape)
+    if images.shape[1:] != input_shape:
+        images = images.reshape(len(images), *input_shape)
     if images.dtype == np.uint8:
-        return np.divide(images, 255, dtype=dtype)
+        inputs = images.astype(dtype)
+        inputs /= 255
+        return inputs
     if images.dtype.kind != "f":
         raise ValueError(f"images must be uint8 0…255 or floating point 0…1; got {images.dtype}")
     if images.size and not (images.min() >= 0 and images.max() <= 1):
@@ -77,20 +87,32 @@ def validation_size(count: int, wanted: int) -> int:
 class Batches:
     """The batches of one training set, epoch by epoch, each image once an epoch, in an order drawn anew.
 
-    The order of an epoch depends on the seed and the epoch's number only, so training can be resumed in its middle.
+    The order of an epoch depends on the seed and the epoch's number only, and what an augmentation draws for a batch on
+    these and the batch's number. So training can be resumed in its middle, and batches can be made ahead in threads of
+    their own, while BLAS computes, in whatever order they come to be finished: the numbers are the same.
 
     Args:
         images: ``(n, 28, 28)`` or ``(n, 784)`` ``uint8``.
         labels: ``(n,)`` integers.
         batch_size: images a batch; the last one of an epoch may be shorter.
-        seed: of the order.
+        seed: of the order and of the augmentation.
         shuffle: False keeps the order of the file, a famous mistake.
+        augmentation: warps the images at random, anew in each epoch; by default not at all.
 
     Raises:
         ValueError: if the images are not ``uint8``, or there is not one label for each.
     """
 
-    def __init__(self, images: Array, labels: Array, batch_size: int, seed: int, *, shuffle: bool = True) -> None:
+    def __init__(
+        self,
+        images: Array,
+        labels: Array,
+        batch_size: int,
+        seed: int,
+        *,
+        shuffle: bool = True,
+        augmentation: Augmentation | None = None,
+    ) -> None:
         if images.dtype != np.uint8 or labels.shape != (len(images),):
             raise ValueError(
                 f"batches need uint8 images and a label for each; got {images.dtype}, {len(images)} images,"
@@ -101,9 +123,8 @@ class Batches:
         self.batch_size = min(batch_size, len(images))
         self.seed = seed
         self.shuffle = shuffle
-        self._pixels = np.empty((self.batch_size, self.images.shape[1]), np.uint8)
-        self._inputs = aligned_zeros(self._pixels.shape, np.dtype(np.float32))
-        self._labels = np.empty(self.batch_size, np.intp)
+        self.augmentation = augmentation
+        self._buffers = [self._buffer() for _ in range(AHEAD + 1 if augmentation else 1)]
 
     def __len__(self) -> int:
         """Batches in an epoch."""
@@ -118,10 +139,35 @@ class Batches:
         order = np.arange(len(self.images))
         if self.shuffle:
             np.random.default_rng([self.seed, number]).shuffle(order)
-        for first in range(start * self.batch_size, len(order), self.batch_size):
-            chosen = order[first : first + self.batch_size]
-            pixels, inputs, labels = (b[: len(chosen)] for b in (self._pixels, self._inputs, self._labels))
-            self.images.take(chosen, axis=0, out=pixels, mode="clip")
-            self.labels.take(chosen, out=labels, mode="clip")
+        make = partial(self._make, order, number)
+        return _ahead(make, range(start, len(self))) if self.augmentation else map(make, range(start, len(self)))
+
+    def _make(self, order: Array, epoch: int, batch: int) -> tuple[Array, Array]:
+        """Make one batch of an epoch, in its buffer. May be called from several threads at once."""
+        chosen = order[batch * self.batch_size : (batch + 1) * self.batch_size]
+        buffers = self._buffers[batch % len(self._buffers)]
+        pixels, inputs, labels = (buffer[: len(chosen)] for buffer in buffers)
+        self.images.take(chosen, axis=0, out=pixels, mode="clip")
+        self.labels.take(chosen, out=labels, mode="clip")
+        if self.augmentation:
+            self.augmentation(pixels, np.random.default_rng([self.seed, epoch, batch]), out=inputs)
+        else:
             np.divide(pixels, 255, out=inputs, dtype=np.float32)
-            yield inputs, labels
+        return inputs, labels
+
+    def _buffer(self) -> tuple[Array, Array, Array]:
+        """Room for one batch: its pixels, its inputs, its labels."""
+        pixels = np.empty((self.batch_size, self.images.shape[1]), np.uint8)
+        return pixels, aligned_zeros(pixels.shape, np.dtype(np.float32)), np.empty(self.batch_size, np.intp)
+
+
+def _ahead(make: Callable[[int], tuple[Array, Array]], numbers: range) -> Iterator[tuple[Array, Array]]:
+    """``map(make, numbers)``, but made in threads, up to ``AHEAD`` batches before they are asked for."""
+    from concurrent.futures import ThreadPoolExecutor  # only where something is made ahead
+
+    with ThreadPoolExecutor(max_workers=AHEAD) as threads:
+        waiting = deque(threads.submit(make, number) for number in numbers[:AHEAD])
+        for number in numbers:
+            if number + AHEAD < numbers.stop:
+                waiting.append(threads.submit(make, number + AHEAD))
+            yield waiting.popleft().result()

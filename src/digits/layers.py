@@ -155,7 +155,7 @@ class Dense(Layer):
 
     def infer(self, inputs: Array) -> Array:
         """y = x·W + b, in a new array."""
-        outputs: Array = inputs @ self.weights
+        outputs: Array = np.dot(inputs, self.weights)
         outputs += self.biases
         return outputs
 

@@ -148,7 +148,8 @@ class Menu:
         saved = find_interruption(self.path)
         if saved is None:
             raise DigitsError("no interrupted training is saved here; choose 2 to train anew.")
-        self._train(Run(saved.recipe, saved.seed, self._train_set(), load_test(), self.path, saved.checkpoint))
+        data = self._train_set(), load_test()
+        self._train(Run(saved.recipe, saved.seed, *data, self.path, saved.checkpoint, saved.threads))
 
     def _train_set(self) -> Dataset:
         train_set = load_train()

@@ -136,15 +136,14 @@ class NeuralNetwork:
     def logits(self, images: Array) -> Array:
         """``(n, classes)``: the scores before softmax. Safe to call from several threads at once."""
         images = np.asarray(images)
-        check_shape(images, self.input_shape)
-        results = np.empty((len(images), self.classes), self.dtype)
-        for start in range(0, max(len(images), 1), INFERENCE_BATCH):
-            batch = slice(start, start + INFERENCE_BATCH)
-            inputs = as_inputs(images[batch], self.input_shape, self.dtype)
-            for layer in self.layers:
-                inputs = layer.infer(inputs)
-            results[batch] = inputs
-        return results
+        if images.ndim > 1 and len(images) > INFERENCE_BATCH:
+            check_shape(images, self.input_shape)
+            starts = range(0, len(images), INFERENCE_BATCH)
+            return np.concatenate([self.logits(images[start : start + INFERENCE_BATCH]) for start in starts])
+        inputs = as_inputs(images, self.input_shape, self.dtype)
+        for layer in self.layers:
+            inputs = layer.infer(inputs)
+        return inputs
 
     def predict_proba(self, images: Array) -> Array:
         """``(n, classes)``: the probability of each digit for each image. Safe to call from several threads at once."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from math import isfinite
 from typing import Any, Self
 
+from digits.augmentation import Augmentation
 from digits.data_preprocessing import CLASSES
 from digits.errors import DigitsError
 from digits.layers import Dense, Dropout, Layer, LeakyReLU, ReLU, Sigmoid, Tanh, count_parameters
@@ -42,6 +43,7 @@ class Recipe:
         batch_size: images a step.
         epochs: passes over the training images.
         weight_average: decay of the moving average of the weights, per step; 0 for none.
+        augmentation: how the training images are warped at random, anew in each epoch; by default not at all.
         validation: how many of the last training images are held out to choose by; 0 to train on all.
 
     Raises:
@@ -60,6 +62,7 @@ class Recipe:
     batch_size: int = 64
     epochs: int = 10
     weight_average: float = 0.0
+    augmentation: Augmentation = field(default_factory=Augmentation)
     validation: int = 10_000
 
     def __post_init__(self) -> None:
@@ -142,10 +145,13 @@ class Recipe:
         """
         try:
             known: dict[str, Any] = {field.name: values[field.name] for field in fields(cls) if field.name in values}
-            return cls(**known | {"hidden": tuple(known.get("hidden", cls.hidden))})
+            augmentation = Augmentation(**known.get("augmentation", {}))
+            return cls(**known | {"hidden": tuple(known.get("hidden", cls.hidden)), "augmentation": augmentation})
         except (OverflowError, TypeError, ValueError) as error:
             raise DigitsError("the recipe in this file has values of the wrong kind.") from error
 
+
+USUAL_WARPS = Augmentation(rotation=10, scale=0.12, shear=0.1, shift=1.5, elastic=1.0, smoothness=4)
 
 RECIPES = {
     recipe.name: recipe

@@ -35,6 +35,7 @@ class Interruption:
 
     recipe: Recipe
     seed: int
+    threads: int | None
     checkpoint: dict[str, Any]
 
 
@@ -55,10 +56,10 @@ def find_interruption(model_path: Path) -> Interruption | None:
     if not path.exists():
         return None
     checkpoint = load_checkpoint(path)
-    recipe, seed = checkpoint.get("recipe"), checkpoint.get("seed")
-    if not isinstance(recipe, dict) or not isinstance(seed, int) or seed < 0:
+    recipe, seed, threads = (checkpoint.get(name) for name in ("recipe", "seed", "threads"))
+    if not isinstance(recipe, dict) or not isinstance(seed, int) or not isinstance(threads, int | None) or seed < 0:
         raise _remove_it(path, "the checkpoint is damaged.")
-    return Interruption(Recipe.from_dict(recipe), seed, checkpoint)
+    return Interruption(Recipe.from_dict(recipe), seed, threads, checkpoint)
 
 
 def _remove_it(path: Path, what: str) -> DigitsError:
@@ -75,6 +76,7 @@ class Run:
         test_set: what to measure on, once, at the end; not measured where it has no labels.
         path: the model file to write when training has finished.
         resume_from: the checkpoint of an interrupted run.
+        threads: of BLAS; see ``Training``.
 
     Attributes:
         training: the iterator of events underneath.
@@ -93,6 +95,7 @@ class Run:
         test_set: Dataset,
         path: Path,
         resume_from: dict[str, Any] | None = None,
+        threads: int | None = None,
     ) -> None:
         require_saveable(path)
         require_writable(checkpoint_path(path))
@@ -103,7 +106,7 @@ class Run:
         self.source = train_set.source
         self.network = recipe.network(seed)
         try:
-            self.training = train(self.network, train_set, recipe, seed=seed, resume_from=resume_from)
+            self.training = train(self.network, train_set, recipe, seed=seed, resume_from=resume_from, threads=threads)
         except DigitsError as error:
             raise _remove_it(checkpoint_path(path), str(error)) if resume_from else error from None
         self.held_out = validation_size(len(train_set), recipe.validation)

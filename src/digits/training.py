@@ -20,15 +20,15 @@ from typing import Any
 import numpy as np
 
 from digits.activations import Array
-from digits.blas_threads import one_blas_thread
-from digits.data_preprocessing import Batches, validation_size
+from digits.blas_threads import blas_threads
+from digits.data_preprocessing import Batches, check_labels, validation_size
 from digits.datasets import Dataset
 from digits.errors import DigitsError
 from digits.neural_network import NeuralNetwork
 from digits.optimizers import SCHEDULES, WeightAverage
 from digits.recipes import Recipe
 
-LARGE_PRODUCT = 100_000_000  # multiplications in a step's largest matrix product, from which threads pay
+LARGE_PRODUCT = 100_000_000  # multiplications in a step's largest matrix product, from which threads pay always
 
 TRAIN_SAMPLE = 2_500  # training images that an epoch's end is measured on: enough to see overfitting by
 
@@ -102,9 +102,10 @@ def train(
     *,
     seed: int = 0,
     resume_from: dict[str, Any] | None = None,
+    threads: int | None = None,
 ) -> Training:
     """Train a network; see ``Training``, which is the iterator that this returns."""
-    return Training(network, dataset, recipe, seed=seed, resume_from=resume_from)
+    return Training(network, dataset, recipe, seed=seed, resume_from=resume_from, threads=threads)
 
 
 class Training(Iterator[Event]):
@@ -116,6 +117,9 @@ class Training(Iterator[Event]):
         recipe: how. Its network settings are not used here: the network is given.
         seed: of the order of the images.
         resume_from: what ``checkpoint()`` returned, of a run with the same network, data, recipe and seed.
+        threads: of BLAS, while an event is made. By default one for small networks, and all for large ones: two
+            take a third off the time of a small network on idle cores, but wait for each other a hundred times as long
+            when other programs want the cores too. The last bits of the weights depend on it.
 
     Attributes:
         learning_rate: the highest of the schedule; may be changed between events.
@@ -134,6 +138,7 @@ class Training(Iterator[Event]):
         *,
         seed: int = 0,
         resume_from: dict[str, Any] | None = None,
+        threads: int | None = None,
     ) -> None:
         images, labels = dataset.images, dataset.labels
         held_out = validation_size(len(images), recipe.validation)
@@ -146,7 +151,10 @@ class Training(Iterator[Event]):
         self.fingerprint = dataset.fingerprint
         self.validation = images[end:], labels[end:]
         self.sample = images[: min(end, TRAIN_SAMPLE)], labels[: min(end, TRAIN_SAMPLE)]
-        self.batches = Batches(images[:end], labels[:end], recipe.batch_size, seed)
+        self.batches = Batches(images[:end], labels[:end], recipe.batch_size, seed, augmentation=recipe.augmentation)
+        check_labels(labels, len(images), network.classes)
+        largest = max(array.size for _, array in network.named_parameters()) * self.batches.batch_size
+        self.threads = threads or (None if largest >= LARGE_PRODUCT else 1)
         self.optimizer = recipe.make_optimizer()
         self.learning_rate = recipe.learning_rate
         self.schedule = SCHEDULES[recipe.schedule]
@@ -166,8 +174,6 @@ class Training(Iterator[Event]):
                 self._restore(resume_from)
             except (AttributeError, ArithmeticError, LookupError, TypeError, ValueError) as error:
                 raise DigitsError("the checkpoint is damaged.") from error
-        largest = max(array.size for _, array in network.named_parameters()) * self.batches.batch_size
-        self._blas_threads = nullcontext if largest >= LARGE_PRODUCT else one_blas_thread
         self._events = self._run()
 
     @property
@@ -181,13 +187,10 @@ class Training(Iterator[Event]):
         return self.recipe.epochs * len(self.batches)
 
     def __next__(self) -> Event:
-        """The next event.
-
-        Small products run in one thread of BLAS: two gain a third on idle cores, but wait for each other, twenty times
-        as long, when another program wants a core too. It also makes the weights independent of the number of cores.
-        """
+        """The next event. What passes until it is asked for is no training time."""
+        self._began = perf_counter()
         quiet = np.errstate(over="ignore", invalid="ignore")  # a loss that overflows is reported in words
-        with self._blas_threads(), quiet:
+        with blas_threads(self.threads) if self.threads else nullcontext(), quiet:
             return next(self._events)
 
     def _run(self) -> Iterator[Event]:
@@ -201,8 +204,7 @@ class Training(Iterator[Event]):
         yield Finished(self.recipe.epochs, self.steps, self.seconds, accuracy)
 
     def _step(self, inputs: Array, labels: Array) -> Step:
-        """One step of gradient descent: batch, loss and gradients, update."""
-        began = perf_counter()
+        """One step of gradient descent: loss and gradients, update."""
         self.optimizer.learning_rate = self.learning_rate * self.schedule(self.steps / self.total_steps)
         loss = self.network.forward_backward(inputs, labels)
         self._require_finite(loss)
@@ -211,7 +213,7 @@ class Training(Iterator[Event]):
             self.average.update(self.network.parameters)
         self.batch += 1
         self.loss_sum += loss
-        self.epoch_seconds += perf_counter() - began
+        self.epoch_seconds += perf_counter() - self._began
         return Step(self.epoch + 1, self.steps, loss, self.optimizer.learning_rate)
 
     def _require_finite(self, loss: float) -> None:
@@ -223,13 +225,12 @@ class Training(Iterator[Event]):
 
     def _end_epoch(self) -> EpochEnd:
         """Measure the network and go on to the next epoch."""
-        began = perf_counter()
         sample_loss, train_accuracy = measure(self.measured, *self.sample)
         self._require_finite(sample_loss)  # the last step's update has met no loss yet
         validation_loss = validation_accuracy = None
         if len(self.validation[0]):
             validation_loss, validation_accuracy = measure(self.measured, *self.validation)
-        self.seconds += self.epoch_seconds + perf_counter() - began
+        self.seconds += self.epoch_seconds + perf_counter() - self._began
         event = EpochEnd(
             self.epoch + 1,
             self.loss_sum / len(self.batches),
@@ -251,6 +252,7 @@ class Training(Iterator[Event]):
             "recipe": self.recipe.to_dict(),
             "seed": self.seed,
             "data": self.fingerprint,
+            "threads": self.threads,
             "network": self.network.config(),
             "parameters": self.network.parameters.copy(),
             "random": self.network.random.bit_generator.state,
@@ -267,7 +269,12 @@ class Training(Iterator[Event]):
 
     def _restore(self, saved: dict[str, Any]) -> None:
         """Go on where a checkpoint was made. It may come from a file, so everything in it is checked."""
-        same = {"seed": self.seed, "data": self.fingerprint, "network": self.network.config()}
+        same = {
+            "seed": self.seed,
+            "data": self.fingerprint,
+            "network": self.network.config(),
+            "threads": self.threads,
+        }
         other = [name for name, value in same.items() if saved[name] != value]
         if not self.recipe.same_settings(Recipe.from_dict(saved["recipe"])):
             other.insert(0, "recipe")
