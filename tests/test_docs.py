@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import re
 import shlex
 import textwrap
@@ -12,6 +13,7 @@ from pathlib import Path
 import click
 import pytest
 
+from benchmarks import report
 from digits.cli import digits
 from digits.recipes import RECIPES
 
@@ -135,6 +137,15 @@ def test_how_it_learns_quotes_every_part_of_the_core() -> None:
     text = (ROOT / "docs" / "how-it-learns.md").read_text(encoding="utf-8")
     modules = {name.split(".")[1] for name, _ in QUOTED.findall(text)}
     assert modules >= {"activations", "layers", "losses", "neural_network", "optimizers", "gradient_check"}
+
+
+def test_the_table_of_performance_is_what_the_benchmarks_measured() -> None:
+    found = json.loads((ROOT / "benchmarks" / "results.json").read_text(encoding="utf-8"))
+    text = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    assert report.markdown(found["rows"]) in text
+    assert report.describe_machine(found["machine"]) in text
+    assert not found["quick"]
+    assert not any(row["failed"] or row["not_measured"] for row in found["rows"])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
