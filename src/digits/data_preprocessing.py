@@ -19,6 +19,8 @@ from digits.activations import Array
 from digits.aligned_arrays import aligned_zeros
 from digits.augmentation import Augmentation
 
+Buffer = tuple[Array, Array, Array]  # room for a batch: its pixels, its inputs, its labels
+
 CLASSES = 10  # digits
 SIDE = 28  # pixels along each side of an MNIST image
 AHEAD = min(
@@ -124,7 +126,6 @@ class Batches:
         self.seed = seed
         self.shuffle = shuffle
         self.augmentation = augmentation
-        self._buffers = [self._buffer() for _ in range(AHEAD + 1 if augmentation else 1)]
 
     def __len__(self) -> int:
         """Batches in an epoch."""
@@ -139,14 +140,14 @@ class Batches:
         order = np.arange(len(self.images))
         if self.shuffle:
             np.random.default_rng([self.seed, number]).shuffle(order)
-        make = partial(self._make, order, number)
+        buffers = [self._buffer() for _ in range(AHEAD + 1 if self.augmentation else 1)]
+        make = partial(self._make, buffers, order, number)
         return _ahead(make, range(start, len(self))) if self.augmentation else map(make, range(start, len(self)))
 
-    def _make(self, order: Array, epoch: int, batch: int) -> tuple[Array, Array]:
+    def _make(self, buffers: list[Buffer], order: Array, epoch: int, batch: int) -> tuple[Array, Array]:
         """Make one batch of an epoch, in its buffer. May be called from several threads at once."""
         chosen = order[batch * self.batch_size : (batch + 1) * self.batch_size]
-        buffers = self._buffers[batch % len(self._buffers)]
-        pixels, inputs, labels = (buffer[: len(chosen)] for buffer in buffers)
+        pixels, inputs, labels = (array[: len(chosen)] for array in buffers[batch % len(buffers)])
         self.images.take(chosen, axis=0, out=pixels, mode="clip")
         self.labels.take(chosen, out=labels, mode="clip")
         if self.augmentation:
@@ -155,7 +156,7 @@ class Batches:
             np.divide(pixels, 255, out=inputs, dtype=np.float32)
         return inputs, labels
 
-    def _buffer(self) -> tuple[Array, Array, Array]:
+    def _buffer(self) -> Buffer:
         """Room for one batch: its pixels, its inputs, its labels."""
         pixels = np.empty((self.batch_size, self.images.shape[1]), np.uint8)
         return pixels, aligned_zeros(pixels.shape, np.dtype(np.float32)), np.empty(self.batch_size, np.intp)
@@ -165,9 +166,12 @@ def _ahead(make: Callable[[int], tuple[Array, Array]], numbers: range) -> Iterat
     """``map(make, numbers)``, but made in threads, up to ``AHEAD`` batches before they are asked for."""
     from concurrent.futures import ThreadPoolExecutor  # only where something is made ahead
 
-    with ThreadPoolExecutor(max_workers=AHEAD) as threads:
+    threads = ThreadPoolExecutor(max_workers=AHEAD)
+    try:
         waiting = deque(threads.submit(make, number) for number in numbers[:AHEAD])
         for number in numbers:
             if number + AHEAD < numbers.stop:
                 waiting.append(threads.submit(make, number + AHEAD))
             yield waiting.popleft().result()
+    finally:  # of an epoch that was given up, the garbage collector may do this in any thread: it must wait for none
+        threads.shutdown(wait=False, cancel_futures=True)
