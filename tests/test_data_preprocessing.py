@@ -225,15 +225,15 @@ def test_a_mistake_in_a_thread_is_raised_where_the_batch_is_asked_for() -> None:
 
 
 def test_an_epoch_that_is_given_up_leaves_no_thread(small_set: Dataset) -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     epoch = Batches(small_set.images, small_set.labels, 10, seed=0, augmentation=WARPS).epoch(0)
     next(epoch)
-    assert threading.active_count() > before
+    its_own = set(threading.enumerate()) - before
+    assert its_own
     epoch.close()
-    deadline = time.monotonic() + 10
-    while threading.active_count() > before:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    for thread in its_own:
+        thread.join(timeout=10)
+        assert not thread.is_alive()
 
 
 def test_to_give_up_an_epoch_waits_for_no_thread(small_set: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
