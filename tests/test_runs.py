@@ -226,6 +226,7 @@ def test_a_format_that_needs_a_missing_library_is_refused_before_the_training(
     [
         {"seed": "x"}, {"seed": -1}, {"recipe": None}, {"recipe": {"batch_size": 2.5}}, {"epoch": 99}, {"epoch": "1"},
         {"batch": -3}, {"batch": 10**9}, {"history": [{}]}, {"learning_rate": "x"}, {"parameters": np.zeros(1)},
+        {"threads": 0}, {"threads": -1}, {"threads": "x"},
         {"parameters": [1]}, {"optimizer": {"steps": "x"}}, {"optimizer": {"velocity": np.zeros(3)}}, {"random": {}},
     ],
     ids=str,

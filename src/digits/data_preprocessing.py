@@ -23,9 +23,7 @@ Buffer = tuple[Array, Array, Array]  # room for a batch: its pixels, its inputs,
 
 CLASSES = 10  # digits
 SIDE = 28  # pixels along each side of an MNIST image
-AHEAD = min(
-    os.cpu_count() or 1, 4
-)  # batches that are augmented at once, each in a thread; more would wait for each other
+AHEAD = min(os.cpu_count() or 1, 4)  # batches augmented at once, each in a thread; more would wait for each other
 
 
 def as_inputs(images: Array, input_shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:

@@ -57,8 +57,11 @@ def find_interruption(model_path: Path) -> Interruption | None:
         return None
     checkpoint = load_checkpoint(path)
     recipe, seed, threads = (checkpoint.get(name) for name in ("recipe", "seed", "threads"))
-    if not isinstance(recipe, dict) or not isinstance(seed, int) or not isinstance(threads, int | None) or seed < 0:
-        raise _remove_it(path, "the checkpoint is damaged.")
+    damaged = _remove_it(path, "the checkpoint is damaged.")
+    if not isinstance(recipe, dict) or not isinstance(seed, int) or not isinstance(threads, int | None):
+        raise damaged
+    if seed < 0 or (threads is not None and threads < 1):
+        raise damaged
     return Interruption(Recipe.from_dict(recipe), seed, threads, checkpoint)
 
 
