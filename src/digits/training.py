@@ -118,8 +118,8 @@ class Training(Iterator[Event]):
         seed: of the order of the images.
         resume_from: what ``checkpoint()`` returned, of a run with the same network, data, recipe and seed.
         threads: of BLAS, while an event is made. By default one for small networks, and all for large ones: two
-            take a third off the time of a small network on idle cores, but wait for each other a hundred times as long
-            when other programs want the cores too. The last bits of the weights depend on it.
+            take a fifth off the time of a small network on idle cores, but wait for each other when other programs want
+            the cores too, up to a hundred times as long. The last bits of the weights depend on it.
 
     Attributes:
         learning_rate: the highest of the schedule; may be changed between events.
