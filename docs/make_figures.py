@@ -21,7 +21,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
+from matplotlib.patches import FancyBboxPatch, Rectangle
 from PIL import Image, ImageDraw, ImageFont
 from rich.color import Color
 from rich.console import Console
@@ -29,9 +29,13 @@ from rich.style import Style
 from rich.terminal_theme import SVG_EXPORT_THEME
 from rich.text import Text
 
-from digits import RECIPES, activations, load_mnist, optimizers, plots, train
+from digits import RECIPES, NeuralNetwork, activations, load_mnist, optimizers, plots, train
+from digits.datasets import Dataset
 from digits.evaluation import evaluate
 from digits.explanation import explain
+from digits.layers import BatchNorm, Conv2D, Dense, Flatten, MaxPool2D, ReLU
+from digits.layers.convolution import im2col
+from digits.layers.normalisation import by_channel
 from digits.model_files import load_model
 from digits.predictions import answer, columns, from_test_set
 from digits.recipes import USUAL_WARPS
@@ -62,6 +66,9 @@ def main() -> None:
     keep(network_flow(), "network_flow")
     keep(activation_functions(), "activations")
     keep(descent(), "descent")
+    keep(windows_as_columns(), "im2col")
+    keep(convolution_maps(train_set, test_set.images[0]), "convolution_maps")
+    keep(normalised_batch(train_set), "batch_norm")
     keep(warped_digits(train_set.images[[0, 2, 3, 4, 5]]), "warps")
     keep_picture(menu_picture(trained.path.resolve()), "menu")
 
@@ -182,6 +189,74 @@ def descent() -> Figure:
         loss = float(steepness @ place**2 / 2)
         axes.set(title=f"{name}\nloss after 30 steps: {loss:.2g}", xticks=[], yticks=[])
     return figure
+
+# -- convolution -----------------------------------------------------------------------------------------------
+
+PLACES = ["#009E73", "#CC79A7", "#E69F00", "#56B4E9"]  # the colours of Okabe and Ito that filters do not use
+
+
+def windows_as_columns() -> Figure:
+    """Convolution as one matrix product: each window a column, each filter a row. Coordinates are in cells."""
+    image = np.array([[0, 1, 3, 0], [0, 2, 3, 0], [1, 3, 1, 0], [3, 2, 0, 0]])
+    filters = np.array([[[1, 0, -1], [1, 0, -1], [1, 0, -1]], [[-1, -1, -1], [0, 0, 0], [1, 1, 1]]])
+    patches = np.empty((1, 3, 3, 2, 2, 1), int)
+    im2col(image[np.newaxis, :, :, np.newaxis], 3, patches)
+    patches = patches.reshape(9, 4)
+    answers = filters.reshape(2, 9) @ patches
+
+    figure = Figure(figsize=(plots.WIDTH, 5.4))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(-0.6, 33.4), ylim=(22.5, -0.45))
+    axes.axis("off")
+    left, wide, gap = 10.6, 4.0, 0.4  # of the four columns
+    for place, colour in enumerate(PLACES):
+        x, (row, column) = left + place * (wide + gap), divmod(place, 2)
+        _cells(axes, image, (x, 1), fill=_ink)
+        axes.add_patch(Rectangle((x + column, 1 + row), 3, 3, fc="none", ec=colour, lw=3, zorder=3))
+        _arrow(axes, (x + 2, 5.2), (x + 2, 6.35), colour)
+        _cells(axes, patches[:, [place]], (x, 6.5), fill=_ink, width=wide)
+        axes.add_patch(Rectangle((x, 6.5), wide, 9, fc="none", ec=colour, lw=3, zorder=3))
+        _cells(axes, answers[:, [place]], (x, 17), fill=lambda _: "white", width=wide, height=1.3)
+        axes.add_patch(Rectangle((x, 17), wide, 2.6, fc="none", ec=colour, lw=3, zorder=3))
+    right = left + 4 * wide + 3 * gap
+    for third in (1, 2):
+        axes.hlines(6.5 + 3 * third, left, right, colors="white", linewidth=4, zorder=2)
+    for third, name in enumerate(("top", "middle", "bottom")):
+        axes.text(right + 0.4, 8 + 3 * third, f"{name} row\nof the window", fontsize=7.5, color=plots.GREY, va="center")
+    for number, weights in enumerate(filters):
+        y = 17 + 1.3 * number
+        _cells(axes, weights, (1 + 4.6 * number, 8), fill=_sign)
+        axes.text(2.5 + 4.6 * number, 7.6, f"filter {number + 1}", ha="center", fontsize=9, color=plots.INK)
+        _cells(axes, weights.reshape(1, 9), (0.6, y), fill=_sign, height=1.3)
+        start, bend = 2.5 + 4.6 * number, 15.2 - 0.0 * number
+        _arrow(axes, (start, 11.2), (start, 16.85), plots.GREY) if number == 0 else None
+        top = 14.9 + 3.9 * number
+        axes.text(30.3, top - 0.35, f"map {number + 1}", ha="center", fontsize=9, color=plots.INK)
+        for place, colour in enumerate(PLACES):
+            row, column = divmod(place, 2)
+            corner = (29 + 1.3 * column, top + 1.3 * row)
+            _cells(axes, answers[[number]][:, [place]], corner, fill=lambda _: "white", width=1.3, height=1.3)
+            inner = (corner[0] + 0.08, corner[1] + 0.08)
+            axes.add_patch(Rectangle(inner, 1.14, 1.14, fc="none", ec=colour, lw=3, zorder=3))
+        _arrow(axes, (right + 0.2, y + 0.65), (28.8, top + 1.3), plots.GREY)
+    return figure
+
+
+def _cells(axes, numbers, corner, fill, width=1.0, height=1.0) -> None:
+    """Draw a matrix as cells with numbers, its upper left corner at ``corner``."""
+    for (row, column), number in np.ndenumerate(numbers):
+        x, y = corner[0] + column * width, corner[1] + row * height
+        axes.add_patch(Rectangle((x, y), width, height, fc=fill(number), ec=plots.BAR, lw=0.6))
+        text = f"{number}".replace("-", "−")
+        axes.text(x + width / 2, y + height / 2 + 0.03, text, ha="center", va="center", fontsize=8.5, color=plots.INK)
+
+
+def _ink(pixel: int) -> str:
+    return ["#FFFFFF", "#E0E0E0", "#C4C4C4", "#A6A6A6"][pixel]
+
+
+def _sign(weight: int) -> tuple[float, ...]:
+    return plots.SIGNED_COLOURS(0.5 + 0.13 * weight)
 
 
 # -- a terminal ------------------------------------------------------------------------------------------------

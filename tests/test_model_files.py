@@ -74,7 +74,7 @@ def test_a_model_comes_back_bit_for_bit(
     network = NeuralNetwork([type_again(layer) for layer in layers] + [Dense(10)], seed=2, dtype=dtype)
     path = tmp_path_factory.getbasetemp() / name
     save_model(path, network)
-    again = load_model(path).network
+    again = load_model(path).stored
     assert again.config() == network.config()
     assert again.parameters.dtype == network.parameters.dtype
     assert again.parameters.tobytes() == network.parameters.tobytes()
@@ -97,7 +97,7 @@ def test_a_model_says_where_it_came_from(name: str, tmp_path: Path) -> None:
     assert (model.data, model.path) == ("train.csv", path)
     assert model.program.startswith("digits ")
     assert model.summary()["bytes"] == path.stat().st_size
-    assert json.loads(json.dumps(model.summary()))["parameters"] == model.network.parameters.size
+    assert json.loads(json.dumps(model.summary()))["parameters"] == model.stored.parameters.size
 
 
 @every_format
@@ -121,12 +121,12 @@ def test_the_content_of_a_file_decides_and_not_its_name(name: str, tmp_path: Pat
     save_model(tmp_path / name, small_network())
     other = tmp_path / "model.of.mine"
     (tmp_path / name).rename(other)
-    assert load_model(other).network.parameters.tobytes() == small_network().parameters.tobytes()
+    assert load_model(other).stored.parameters.tobytes() == small_network().parameters.tobytes()
 
 
 def test_a_loaded_network_learns_on(path: Path) -> None:
     save_model(path, small_network())
-    network = load_model(path).network
+    network = load_model(path).stored
     labels = np.arange(5)
     before, _ = network.loss(network.logits(IMAGES), labels)
     for _ in range(20):
@@ -404,7 +404,7 @@ def load_or_refuse(path: Path, data: bytes) -> None:
     except DigitsError as error:
         assert str(error).startswith(str(path))
     else:
-        assert np.isfinite(model.network.parameters).all()
+        assert np.isfinite(model.stored.parameters).all()
 
 
 def test_a_file_cut_anywhere_is_refused(valid: bytes, path: Path) -> None:
@@ -506,7 +506,7 @@ def test_a_kill_while_writing_leaves_a_whole_model(path: Path) -> None:
                 time.sleep(0.001)
             time.sleep(milliseconds / 1000)
             process.kill()
-        assert load_model(path).network.parameters.tobytes() in known
+        assert load_model(path).stored.parameters.tobytes() in known
 
 
 FULL_DISK = """

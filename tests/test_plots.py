@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -17,9 +19,10 @@ from PIL import Image
 from digits import plots
 from digits.errors import DigitsError
 from digits.evaluation import Evaluation
-from digits.explanation import explain
-from digits.layers import Dense, Dropout, ReLU
+from digits.explanation import Neighbour, explain
+from digits.layers import Conv2D, Dense, Dropout, Flatten, ReLU
 from digits.neural_network import NeuralNetwork
+from digits.plots.embedding import _divergence_gradients, _neighbour_probabilities, principal_components, tsne
 from digits.training import EpochEnd
 
 if TYPE_CHECKING:
@@ -40,6 +43,9 @@ ALL_RIGHT = Evaluation(np.eye(10)[[0, 1, 2, 4]], np.array([0, 1, 2, 4]))  # and 
 ALL_WRONG = Evaluation(np.eye(10)[[0, 1, 2]], np.array([3, 3, 3]))
 EPOCHS = [EpochEnd(n, 0.5 / n, 1 - 0.1 / n, 0.6 / n, 1 - 0.2 / n, 1e5, n) for n in (1, 2, 3, 4)]
 UNVALIDATED = [EpochEnd(n, 0.5 / n, 1 - 0.1 / n, None, None, 1e5, n) for n in (1, 2)]
+COVERAGE = np.arange(1, 1001) / 1000
+RISK_COVERAGE = COVERAGE, np.cumsum(np.arange(1, 1001) > 980) / np.arange(1, 1001)  # the least sure 2 % are wrong
+NEIGHBOURS = [Neighbour(n, IMAGES[n], n % 3, 0.1 * n) for n in range(10)]
 
 
 def network_of(*hidden: int) -> NeuralNetwork:
@@ -65,6 +71,10 @@ def pictures(figure: Figure) -> list[AxesImage]:
     return [image for axes in figure.axes for image in axes.images]
 
 
+WITH_MAPS = replace(
+    explain(network_of(5), IMAGES[0]),
+    activations=[("Conv2D(40, 5) → Tanh()", RANDOM.normal(size=(40, 24, 24))), ("Dense(7) → ReLU()", np.arange(7))],
+)
 FIGURES = {
     "one prediction": lambda: of_predictions(1),
     "three predictions": lambda: of_predictions(3),
@@ -88,6 +98,17 @@ FIGURES = {
     "curves, one epoch": lambda: plots.learning_curves(EPOCHS[:1]),
     "curves, no validation": lambda: plots.learning_curves(UNVALIDATED),
     "explanation": lambda: plots.explanation(IMAGES[0], explain(network_of(5), IMAGES[0])),
+    "explanation, one layer": lambda: plots.explanation(IMAGES[0], explain(network_of(), IMAGES[0])),
+    "explanation, all": lambda: plots.explanation(IMAGES[0], WITH_MAPS, NEIGHBOURS),
+    "map": lambda: plots.hidden_layer_map(
+        network_of(5), IMAGES[100:140], Evaluation(PROBABILITIES[100:140], LABELS[100:140])
+    ),
+    "map, all right": lambda: plots.hidden_layer_map(network_of(5), IMAGES[:4], ALL_RIGHT),
+    "risk": lambda: plots.risk_coverage(*RISK_COVERAGE),
+    "risk, none": lambda: plots.risk_coverage(COVERAGE, 0 * COVERAGE),
+    "all mistakes": lambda: plots.all_mistakes(IMAGES[:140], LABELS[:140], EVALUATION.predictions[:140]),
+    "all mistakes, one": lambda: plots.all_mistakes(IMAGES[:1], LABELS[:1], LABELS[:1] + 1),
+    "all mistakes, none": lambda: plots.all_mistakes(IMAGES, LABELS, LABELS),
 }
 
 
@@ -288,25 +309,189 @@ def test_curves_of_no_epoch_are_refused() -> None:
         plots.learning_curves([])
 
 
-def test_the_explanation_shows_the_contributions_centred_at_0() -> None:
+# -- explanation
+
+
+def test_the_explanation_shows_both_kinds_of_contributions_in_the_same_colours() -> None:
     parts = explain(network_of(5), IMAGES[0])
     figure = plots.explanation(IMAGES[0], parts)
     assert re.findall(r"\d", title(figure)) == [str(parts.winner), str(parts.runner_up)]
-    shown = figure.axes[1].images[0]
-    np.testing.assert_array_equal(np.ma.getdata(shown.get_array()), parts.contributions)
-    assert shown.get_clim()[0] == -shown.get_clim()[1]
+    gradient, integrated = (axes.images[0] for axes in figure.axes[1:3])
+    np.testing.assert_array_equal(np.ma.getdata(gradient.get_array()), parts.contributions)
+    np.testing.assert_array_equal(np.ma.getdata(integrated.get_array()), parts.integrated)
+    assert gradient.get_clim() == integrated.get_clim()
+    assert gradient.get_clim()[0] == -gradient.get_clim()[1]
+
+
+def test_the_numbers_below_the_contributions_add_up_to_the_margin() -> None:
+    network = network_of(5)
+    network.parameters += 0.02  # biases, too
+    parts = explain(network, IMAGES[0])
+    assert parts.bias_share
+    assert parts.empty_margin
+    for axes in plots.explanation(IMAGES[0], parts).axes[1:3]:
+        numbers = [float(text.get_text().replace("−", "-")) for text in axes.texts[1::2]]
+        assert sum(numbers[:-1]) == pytest.approx(numbers[-1], abs=0.005 * len(numbers))
+        assert numbers[-1] == pytest.approx(parts.margin, abs=0.005)
+        assert numbers[0] > 0 > numbers[1]
+
+
+def test_every_channel_and_every_unit_has_its_place() -> None:
+    figure = plots.explanation(IMAGES[0], WITH_MAPS)
+    maps, units = (np.ma.filled(image.get_array(), np.nan) for image in pictures(figure)[3:5])
+    channels = WITH_MAPS.activations[0][1]
+    for n in range(32):
+        y, x = 26 * (n // 8), 26 * (n % 8)
+        np.testing.assert_array_equal(maps[y : y + 24, x : x + 24], channels[n])
+    assert maps.shape == (4 * 26 - 2, 8 * 26 - 2)
+    assert "Conv2D(40, 5) → Tanh(), 32 of 40 channels" in texts(figure)
+    np.testing.assert_array_equal(units.ravel()[:7], np.arange(7))
+    assert np.isnan(units.ravel()[7:]).all()
+
+
+def test_the_neighbours_are_shown_with_label_distance_and_number() -> None:
+    figure = plots.explanation(IMAGES[0], WITH_MAPS, NEIGHBOURS)
+    for axes, neighbour in zip(figure.axes[-len(NEIGHBOURS) :], NEIGHBOURS, strict=True):
+        np.testing.assert_allclose(np.ma.getdata(axes.images[0].get_array()), neighbour.image / 255)
+        assert axes.get_title() == str(neighbour.label)
+        assert axes.get_xlabel() == f"{neighbour.distance:.3f}\n#{neighbour.index}"
+
+
+# -- map of the last hidden layer
+
+
+def test_the_map_writes_the_true_digit_of_each_mistake() -> None:
+    few = slice(110, 150)
+    evaluation = Evaluation(PROBABILITIES[few], LABELS[few])
+    figure = plots.hidden_layer_map(network_of(5), IMAGES[few], evaluation)
+    wrong = evaluation.labels != evaluation.predictions
+    written = [text for text in figure.axes[0].texts if text.get_color() == plots.VERMILION]
+    assert [int(text.get_text()) for text in written] == evaluation.labels[wrong].tolist()
+    dots = sum(len(collection.get_offsets()) for collection in figure.axes[0].collections)
+    assert dots == np.count_nonzero(~wrong)
+    assert f"{np.count_nonzero(wrong)} mistakes" in title(figure)
+
+
+def test_of_many_images_a_part_is_mapped_with_the_mistakes_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("digits.plots.hidden_layer.MOST_POINTS", 120)
+    figure = plots.hidden_layer_map(network_of(5), IMAGES, EVALUATION)
+    assert f"{EVALUATION.mistake_count} mistakes" in title(figure)
+    assert any("120 of 200 images" in text for text in texts(figure))
+    monkeypatch.setattr("digits.plots.hidden_layer.MOST_MISTAKES", 9)
+    assert "9 of its mistakes" in title(plots.hidden_layer_map(network_of(5), IMAGES, EVALUATION))
+
+
+def test_a_network_that_sees_nothing_has_a_map() -> None:
+    dead = NeuralNetwork([Dense(4, "zeros"), ReLU(), Dense(10)])
+    dots = plots.hidden_layer_map(dead, IMAGES[:4], ALL_RIGHT).axes[0].collections
+    assert np.isfinite(np.concatenate([collection.get_offsets() for collection in dots])).all()
+
+
+def test_principal_components_are_the_eigenvectors_of_the_covariance() -> None:
+    points = RANDOM.normal(size=(50, 4)) * [5, 1, 3, 0.1]
+    components = principal_components(points, 2)
+    variances = np.linalg.eigvalsh(np.cov(points.T))[::-1]
+    np.testing.assert_allclose(np.cov(components.T), np.diag(variances[:2]), atol=1e-10)
+    turned = principal_components(-points, 2)
+    np.testing.assert_allclose(np.abs(turned), np.abs(components), atol=1e-10)
+    assert (turned.max(axis=0) > -turned.min(axis=0)).all()
+
+
+def test_neighbours_have_the_perplexity_that_was_asked_for() -> None:
+    alike = _neighbour_probabilities(np.eye(12), 11.0)  # all equally far: each has 11 neighbours
+    np.testing.assert_allclose(alike, (1 - np.eye(12)) / (12 * 11), atol=1e-12)
+    alike = _neighbour_probabilities(RANDOM.normal(size=(40, 3)), 5.0)
+    assert alike.sum() == pytest.approx(1)
+    np.testing.assert_array_equal(alike, alike.T)
+
+
+def test_the_gradient_of_tsne_is_that_of_its_divergence() -> None:
+    alike = _neighbour_probabilities(RANDOM.normal(size=(8, 5)), 3.0)
+    places = RANDOM.normal(size=(8, 2))
+
+    def divergence(places: Array) -> float:
+        near = 1 / (1 + np.square(places[:, np.newaxis] - places).sum(axis=2)) - np.eye(8)
+        return float(np.sum(alike * np.log((alike + np.eye(8)) / (near / near.sum() + np.eye(8)))))
+
+    gradients = _divergence_gradients(places, alike, 1.0)
+    for place in np.ndindex(places.shape):
+        step = np.zeros_like(places)
+        step[place] = 1e-5
+        slope = (divergence(places + step) - divergence(places - step)) / 2e-5
+        assert gradients[place] == pytest.approx(slope, abs=1e-7)
+
+
+def test_tsne_keeps_clusters_apart_and_draws_nothing_at_random() -> None:
+    centres = np.repeat(10 * np.eye(3, 6), 20, axis=0)
+    points = centres + RANDOM.normal(size=(60, 6))
+    places = tsne(points)
+    assert np.array_equal(places, tsne(points))
+    distances = np.linalg.norm(places[:, np.newaxis] - places, axis=2)
+    np.fill_diagonal(distances, np.inf)
+    assert np.array_equal(distances.argmin(axis=1) // 20, np.arange(60) // 20)
+
+
+# -- risk and coverage
+
+
+def test_risk_and_coverage_are_drawn_in_percent_and_the_gain_is_written() -> None:
+    figure = plots.risk_coverage(*RISK_COVERAGE)
+    coverage, risk = (100 * values[-201:] for values in RISK_COVERAGE)
+    curve = figure.axes[0].lines[0]
+    np.testing.assert_allclose(curve.get_xdata(), coverage)
+    np.testing.assert_allclose(curve.get_ydata(), risk)
+    assert title(figure) == "Leaving the least sure 1 % unanswered avoids 50 % of the mistakes"
+    assert {"0.00 %", "1.01 %", "2.00 %"} <= set(texts(figure))
+
+
+def test_one_risk_belongs_to_each_coverage() -> None:
+    with pytest.raises(ValueError, match=r"one risk for each coverage; got shapes \(2,\) and \(1000,\)"):
+        plots.risk_coverage(COVERAGE, np.zeros(2))
+
+
+def test_every_mistake_is_shown_once_by_its_true_digit() -> None:
+    figure = plots.all_mistakes(IMAGES, LABELS, EVALUATION.predictions)
+    shown = [int(axes.get_xlabel()[1:]) for axes in figure.axes]
+    assert sorted(shown) == np.flatnonzero(EVALUATION.predictions != LABELS).tolist()
+    for axes, index in zip(figure.axes, shown, strict=True):
+        np.testing.assert_allclose(np.ma.getdata(axes.images[0].get_array()), IMAGES[index] / 255)
+        assert axes.get_title() == f"{LABELS[index]} → {EVALUATION.predictions[index]}"
+    assert sorted(LABELS[shown]) == LABELS[shown].tolist()
+    assert title(figure) == f"All {len(shown)} mistakes in 200 images: {len(shown) / 2:.2f} %"
+
+
+def test_too_many_mistakes_for_a_picture_are_refused() -> None:
+    with pytest.raises(DigitsError, match="up to 100 mistakes; this network makes 180"):
+        plots.all_mistakes(IMAGES, LABELS, np.zeros(200, int))
+
+
+# -- all of an evaluation
 
 
 def test_an_evaluation_has_all_figures_and_weights_where_they_are_pictures() -> None:
-    always = ["confusion_matrix", "accuracy_by_digit", "worst_mistakes", "reliability_diagram"]
-    assert list(plots.evaluation_figures(network_of(8), IMAGES, EVALUATION)) == [
-        *always,
-        "first_layer_weights",
+    images, evaluation = IMAGES[110:130], Evaluation(PROBABILITIES[110:130], LABELS[110:130])
+    always = [
+        *("confusion_matrix", "accuracy_by_digit", "worst_mistakes"),
+        *("reliability_diagram", "risk_coverage", "hidden_layer_map"),
     ]
+    assert list(plots.evaluation_figures(network_of(8), images, evaluation)) == [*always, "first_layer_weights"]
     dropped_first = NeuralNetwork([Dropout(0.1), Dense(10)])
-    assert "first_layer_weights" in plots.evaluation_figures(dropped_first, IMAGES, EVALUATION)
-    small = NeuralNetwork([Dense(10)], input_shape=(100,))
-    assert list(plots.evaluation_figures(small, IMAGES, EVALUATION)) == always
+    assert "first_layer_weights" in plots.evaluation_figures(dropped_first, images, evaluation)
+    convolutional = NeuralNetwork([Conv2D(2, 5), ReLU(), Flatten(), Dense(10)], input_shape=(1, 28, 28))
+    assert list(plots.evaluation_figures(convolutional, images, evaluation)) == always
+
+
+def test_threads_draw_the_same_as_one_alone() -> None:
+    """Matplotlib's settings are global: each thread would draw with what the last one has left."""
+
+    def drawn(_: int) -> bytes:
+        figure, picture = plots.accuracy_by_digit(ALL_RIGHT), BytesIO()
+        with plots.drawing():
+            figure.savefig(picture, format="png", dpi=40)
+        return picture.getvalue()
+
+    with ThreadPoolExecutor(4) as threads:
+        assert set(threads.map(drawn, range(8))) == {drawn(0)}
 
 
 # -- files

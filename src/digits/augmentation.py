@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from functools import lru_cache
 from math import isqrt, radians, sqrt
 from typing import Self
@@ -69,6 +69,11 @@ class Augmentation:
     def __bool__(self) -> bool:
         """Whether anything happens to images."""
         return any((self.rotation, self.scale, self.shear, self.shift, self.elastic))
+
+    def scaled(self, strength: float) -> Self:
+        """The same kind of warps, but so much as strong."""
+        amounts = ("rotation", "scale", "shear", "shift", "elastic")
+        return replace(self, **{name: strength * getattr(self, name) for name in amounts})
 
     def __call__(self, images: Array, random: np.random.Generator, out: Array | None = None) -> Array:
         """Warp each image in its own way. Safe to call from several threads at once, each with its own generator.

@@ -109,7 +109,7 @@ def digits(context: click.Context) -> None:
     "--threads",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Cores for matrix products. [default: one for small networks, all for large ones]",
+    help="Parts of each batch that are computed side by side. [default: 1 for small networks, 2 for large ones]",
 )
 @click.option(
     "--model", "path", type=file_type, default="model.pkl", metavar="F", help="File to write. [default: model.pkl]"

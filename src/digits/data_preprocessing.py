@@ -129,8 +129,8 @@ class Batches:
         """Batches in an epoch."""
         return -(-len(self.images) // self.batch_size)
 
-    def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Array, Array]]:
-        """The batches of an epoch, from batch ``start`` on.
+    def epoch(self, number: int, start: int = 0, strength: float = 1.0) -> Iterator[tuple[Array, Array]]:
+        """The batches of an epoch, from batch ``start`` on, the augmentation so much as strong as it may be.
 
         Yields:
             ``(n, 784) float32`` 0…1 and ``(n,)`` labels, in buffers that the next batch overwrites.
@@ -138,18 +138,21 @@ class Batches:
         order = np.arange(len(self.images))
         if self.shuffle:
             np.random.default_rng([self.seed, number]).shuffle(order)
-        buffers = [self._buffer() for _ in range(AHEAD + 1 if self.augmentation else 1)]
-        make = partial(self._make, buffers, order, number)
-        return _ahead(make, range(start, len(self))) if self.augmentation else map(make, range(start, len(self)))
+        augmentation = self.augmentation.scaled(strength) if self.augmentation else None
+        buffers = [self._buffer() for _ in range(AHEAD + 1 if augmentation else 1)]
+        make = partial(self._make, buffers, order, number, augmentation)
+        return _ahead(make, range(start, len(self))) if augmentation else map(make, range(start, len(self)))
 
-    def _make(self, buffers: list[Buffer], order: Array, epoch: int, batch: int) -> tuple[Array, Array]:
+    def _make(
+        self, buffers: list[Buffer], order: Array, epoch: int, augmentation: Augmentation | None, batch: int
+    ) -> tuple[Array, Array]:
         """Make one batch of an epoch, in its buffer. May be called from several threads at once."""
         chosen = order[batch * self.batch_size : (batch + 1) * self.batch_size]
         pixels, inputs, labels = (array[: len(chosen)] for array in buffers[batch % len(buffers)])
         self.images.take(chosen, axis=0, out=pixels, mode="clip")
         self.labels.take(chosen, out=labels, mode="clip")
-        if self.augmentation:
-            self.augmentation(pixels, np.random.default_rng([self.seed, epoch, batch]), out=inputs)
+        if augmentation:
+            augmentation(pixels, np.random.default_rng([self.seed, epoch, batch]), out=inputs)
         else:
             np.divide(pixels, 255, out=inputs, dtype=np.float32)
         return inputs, labels

@@ -24,7 +24,20 @@ import numpy as np
 
 from digits.activations import Array
 from digits.data_preprocessing import as_inputs
-from digits.layers import Activation, Dense, Dropout, Layer, LeakyReLU, ReLU, Sigmoid, Tanh
+from digits.layers import (
+    AvgPool2D,
+    BatchNorm,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    LeakyReLU,
+    MaxPool2D,
+    ReLU,
+    Sigmoid,
+    Tanh,
+)
 from digits.losses import SoftmaxCrossEntropy
 from digits.neural_network import NeuralNetwork
 
@@ -67,8 +80,8 @@ def check_all(seed: int = 0) -> list[GradientCheck]:
 
 
 def networks_to_check(seed: int = 0) -> list[NeuralNetwork]:
-    """Small networks in float64, from six inputs to four classes, in which every kind of layer occurs."""
-    stacks: list[list[Layer]] = [
+    """Small networks in float64, to four classes, in which every kind of layer occurs."""
+    vectors: list[list[Layer]] = [
         [Dense(4)],
         [Dense(5), ReLU(), Dense(4)],
         [Dense(5), LeakyReLU(0.3), Dense(4)],
@@ -78,8 +91,22 @@ def networks_to_check(seed: int = 0) -> list[NeuralNetwork]:
         [Tanh(), Dense(4), Sigmoid()],  # activations at either end
         [Dense(5), Sigmoid(), Dense(5), Sigmoid(), Dense(5), Sigmoid(), Dense(4)],
         [Dense(9), ReLU(), Dropout(0.2), Dense(8), LeakyReLU(), Dense(7), Tanh(), Dropout(0.2), Dense(4)],
+        [BatchNorm(), Dense(5), BatchNorm(), Tanh(), Dense(4), BatchNorm()],
     ]
-    return [NeuralNetwork(layers, input_shape=(6,), seed=seed, dtype=np.float64) for layers in stacks]
+    images: list[list[Layer]] = [
+        [Flatten(), Dense(4)],
+        [Conv2D(3, 3), Flatten(), Dense(4)],
+        [Conv2D(3, 3, padding=1), Tanh(), Conv2D(2, 2, padding=1), Flatten(), Dense(4)],
+        [MaxPool2D(2), Flatten(), Dense(4)],
+        [Conv2D(3, 2), AvgPool2D(2), Flatten(), Dense(4)],
+        [Conv2D(3, 3, padding=2), BatchNorm(), MaxPool2D(3), ReLU(), Flatten(), Dropout(0.2), Dense(4)],
+        [Conv2D(2, 3, padding=1), BatchNorm(), LeakyReLU(), Conv2D(3, 2), AvgPool2D(2), Tanh(), Flatten(), Dense(4)],
+    ]
+    return [
+        NeuralNetwork(layers, input_shape, seed=seed, dtype=np.float64)
+        for input_shape, stacks in (((6,), vectors), ((2, 5, 6), images))
+        for layers in stacks
+    ]
 
 
 def draw_batch(network: NeuralNetwork, random: np.random.Generator, count: int = 5) -> tuple[Array, Array]:
@@ -105,12 +132,11 @@ def draw_batch(network: NeuralNetwork, random: np.random.Generator, count: int =
 
 
 def distance_to_kinks(network: NeuralNetwork, inputs: Array) -> float:
-    """How near to 0 anything comes that enters an activation with a kink; infinity where there is none."""
+    """How near anything comes to where a layer has no derivative; infinity where all have one everywhere."""
     state = network.random.bit_generator.state
     nearest = np.inf
     for layer in network.layers:
-        if isinstance(layer, Activation) and layer.kink:
-            nearest = min(nearest, float(np.abs(inputs).min()))
+        nearest = min(nearest, layer.distance_to_kink(inputs))
         inputs = layer.forward(inputs)
     network.random.bit_generator.state = state  # the check shall draw the masks that were drawn here
     return nearest

@@ -23,18 +23,19 @@ class SoftmaxCrossEntropy:
     of a sum that is at least 1, never of a probability that may have become 0.
     """
 
-    def __call__(self, logits: Array, labels: Array) -> tuple[float, Array]:
+    def __call__(self, logits: Array, labels: Array, count: int | None = None) -> tuple[float, Array]:
         """Compute the loss, and turn the logits into their gradient, in place.
 
         Args:
             logits: ``(n, classes)``, floating point; overwritten with the gradient.
             labels: ``(n,)`` integers from 0 to classes − 1.
+            count: of the images over which the mean is taken, where these are only a part of them; n by default.
 
         Returns:
-            The mean loss in nats, and ∂loss/∂logits: the same array as ``logits``.
+            The mean loss in nats (of a part: its share in the mean), and ∂loss/∂logits: the same array as ``logits``.
         """
-        count = len(logits)
-        rows = np.arange(count)
+        count = count or len(logits)
+        rows = np.arange(len(logits))
         logits -= logits.max(axis=1, keepdims=True)
         label_logits = logits[rows, labels]  # (n,), a copy
         exponentials = np.exp(logits, out=logits)

@@ -4,10 +4,11 @@
 
     {"format": "digits model", "version": 1, "program": "digits 0.1.0", "input_shape": [784],
      "layers": [{"type": "Dense", "units": 128, …}, {"type": "ReLU"}, …],
-     "parameters": {"0.weights": array(784, 128), "0.biases": array(128), …},
+     "parameters": {"0.weights": array(784, 128), "0.biases": array(128), …}, "temperature": 1.0,
      "recipe": {…}, "seed": 0, "results": {"test_accuracy": 0.98, …}, "data": "where the images came from"}
 
-A file that ends in ``.safetensors`` has the parameters as tensors of the same names, and all else as JSON in
+Batch normalisation's running statistics are among the parameters. The arrays may be float16, in half the space. A file
+that ends in ``.safetensors`` has the parameters as tensors of the same names, and all else as JSON in
 the metadata, under "digits". A checkpoint is a pickle of what ``Training.checkpoint()`` returns. Files are
 read as if a stranger had sent them: no code runs, and no more memory is taken than the file's size calls for.
 """
@@ -18,18 +19,21 @@ import json
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.util import find_spec
+from itertools import chain
 from math import isfinite, prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from digits import safe_pickle
 from digits.atomic_files import atomic_write, require_writable
 from digits.data_preprocessing import CLASSES, SIDE
 from digits.errors import DigitsError
-from digits.layers import LAYERS, Layer, count_parameters
+from digits.layers import LAYERS, Layer, array_shapes
 from digits.neural_network import NeuralNetwork
 from digits.recipes import Recipe
 from digits.version import __version__
@@ -53,7 +57,8 @@ class TrainedModel:
     """A network, and where it came from.
 
     Attributes:
-        network: ready to predict, or to be trained on.
+        stored: the network as it was trained.
+        network: one that answers the same with less work, ready to predict; see ``NeuralNetwork.folded``.
         path: the file.
         recipe, seed: how it was trained; None where the file does not say.
         results: what was measured, e.g. ``{"test_accuracy": 0.98, "train_seconds": 9.1}``.
@@ -61,13 +66,18 @@ class TrainedModel:
         program: what wrote the file, e.g. "digits 0.1.0".
     """
 
-    network: NeuralNetwork
+    stored: NeuralNetwork
     path: Path
     recipe: Recipe | None
     seed: int | None
     results: dict[str, Any]
     data: str | None
     program: str
+
+    @cached_property
+    def network(self) -> NeuralNetwork:
+        """The stored network, folded."""
+        return self.stored.folded()
 
     @property
     def name(self) -> str:
@@ -77,8 +87,8 @@ class TrainedModel:
     def summary(self) -> dict[str, Any]:
         """What ``digits models`` says of it: recipe, seed, parameters, bytes, and what was measured."""
         about = {"recipe": self.recipe.name if self.recipe else None, "seed": self.seed}
-        size = {"parameters": self.network.parameters.size, "bytes": self.path.stat().st_size}
-        return about | size | self.results
+        size = {"parameters": self.stored.parameters.size, "bytes": self.path.stat().st_size}
+        return about | size | {"temperature": self.stored.temperature} | self.results
 
 
 def shipped_models() -> dict[str, Path]:
@@ -121,6 +131,7 @@ def save_model(
     seed: int | None = None,
     results: Mapping[str, float | str | None] | None = None,
     data: str | None = None,
+    dtype: DTypeLike | None = None,
 ) -> None:
     """Write a model, whole or not at all: safetensors if the path ends so, else a pickle.
 
@@ -131,18 +142,23 @@ def save_model(
         seed: likewise.
         results: what was measured, by name.
         data: the source of its training images.
+        dtype: of the numbers in the file, e.g. ``np.float16``; by default the network's own.
 
     Raises:
         DigitsError: if a weight is not finite, the file cannot be written, or safetensors is not installed.
     """
-    if not np.isfinite(network.parameters).all():
+    arrays = dict(chain(network.named_parameters(), network.named_statistics()))
+    if dtype is not None:
+        arrays = {name: array.astype(dtype) for name, array in arrays.items()}
+    if not all(np.isfinite(array).all() for array in arrays.values()):
         raise DigitsError(f"{path} was not written: the network has weights that are not finite numbers.")
     content = {
         "format": MODEL,
         "version": VERSION,
         "program": f"digits {__version__}",
         **network.config(),
-        "parameters": dict(network.named_parameters()),
+        "parameters": arrays,
+        "temperature": network.temperature,
         "recipe": recipe.to_dict() if recipe else None,
         "seed": seed,
         "results": dict(results or {}),
@@ -192,7 +208,7 @@ def load_model(name_or_path: str | Path | None = None) -> TrainedModel:
     try:
         recipe = _checked(content["recipe"], dict | None)
         return TrainedModel(
-            network=_network(content),
+            stored=_network(content),
             path=path,
             recipe=None if recipe is None else Recipe.from_dict(recipe),
             seed=_checked(content["seed"], int | None),
@@ -229,8 +245,8 @@ def _network(content: dict[str, Any]) -> NeuralNetwork:
     if len(content["layers"]) > MAX_LAYERS:
         raise ValueError(f"more than {MAX_LAYERS} layers")
     layers = [layer_from_config(layer) for layer in content["layers"]]
-    if count_parameters(layers, input_shape) != sum(array.size for array in parameters.values()):
-        raise ValueError("more or fewer parameters than its layers have")
+    if array_shapes(layers, input_shape) != {name: array.shape for name, array in parameters.items()}:
+        raise ValueError("parameters of other names or shapes than its layers have")
     dtypes = [array.dtype for array in parameters.values()]
     if any(dtype.kind != "f" for dtype in dtypes):
         raise TypeError("weights that are no floating-point numbers")
@@ -238,13 +254,14 @@ def _network(content: dict[str, Any]) -> NeuralNetwork:
     network = NeuralNetwork(layers, input_shape, dtype=dtype)
     if network.classes != CLASSES:
         raise ValueError(f"{network.classes} classes instead of ten")
-    shapes = {name: array.shape for name, array in network.named_parameters()}
-    if shapes != {name: array.shape for name, array in parameters.items()}:
-        raise ValueError("parameters of other names or shapes than its layers have")
-    for name, array in network.named_parameters():
+    for name, array in chain(network.named_parameters(), network.named_statistics()):
         array[...] = parameters[name]
-    if not np.isfinite(network.parameters).all():
-        raise ValueError("weights that are not finite numbers")
+        if not np.isfinite(array).all():
+            raise ValueError("weights that are not finite numbers")
+    temperature = content.get("temperature", 1.0)
+    if not 0 < _checked(temperature, int | float) < float("inf"):
+        raise ValueError(f"a temperature of {temperature}")
+    network.temperature = float(temperature)
     return network
 
 

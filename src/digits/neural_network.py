@@ -17,10 +17,11 @@ from numpy.typing import DTypeLike
 from digits.activations import Array, softmax
 from digits.aligned_arrays import aligned_zeros
 from digits.data_preprocessing import as_inputs, check_labels, check_shape
-from digits.layers import Activation, Layer, Shape, count_parameters
+from digits.layers import Activation, BatchNorm, Conv2D, Dense, Dropout, Layer, Shape, count_parameters
 from digits.losses import SoftmaxCrossEntropy
 
 INFERENCE_BATCH = 1024  # images at once in predict: enough for fast products, little enough to stay in the cache
+INFERENCE_NUMBERS = 2**21  # in the largest array that these may need: the patches of a convolution are many
 
 
 class NeuralNetwork:
@@ -35,6 +36,9 @@ class NeuralNetwork:
     Attributes:
         parameters: ``(n_parameters,)``: the only copy of all weights and biases.
         gradients: ``(n_parameters,)``: ∂loss/∂parameters, as the last ``loss_and_gradients`` left it.
+        statistics: ``(n_statistics,)``: what layers learn by watching, without gradients: batch normalisation's running
+            averages.
+        temperature: the logits are divided by it before softmax, in ``predict_proba`` only (Guo et al. 2017).
         random: the generator that dropout draws from.
 
     Raises:
@@ -59,39 +63,55 @@ class NeuralNetwork:
             raise ValueError(f"the last layer must return one logit a class; its outputs have shape {shape}")
         self.classes = shape[0]
         self._scores = aligned_zeros((self.classes, 0), self.dtype)
-        self._lay_out_parameters()
+        self.temperature = 1.0
+        self._lay_out()
         self._initialize()
 
     def __repr__(self) -> str:
         parts = ["×".join(map(str, self.input_shape)), *map(repr, self.layers)]
         return f"NeuralNetwork({' → '.join(parts)}; {self.parameters.size:,} parameters)"
 
-    def _lay_out_parameters(self) -> None:
-        """Make the two flat vectors and hand each layer its views."""
-        shapes = [layer.parameter_shapes(layer.input_shape) for layer in self.layers]
-        size = sum(prod(shape) for of_layer in shapes for shape in of_layer.values())
-        self.parameters = aligned_zeros((size,), self.dtype)
-        self.gradients = aligned_zeros((size,), self.dtype)
+    def _lay_out(self, parameters: Array | None = None) -> None:
+        """Make the flat vectors, or take the parameters that are given, and hand each layer its views."""
+        of_parameters = [layer.parameter_shapes(layer.input_shape) for layer in self.layers]
+        of_statistics = [layer.statistics_shapes(layer.input_shape) for layer in self.layers]
+        self.parameters = self._vector(of_parameters) if parameters is None else parameters
+        self.gradients = self._vector(of_parameters)
+        self.statistics = self._vector(of_statistics)
+        self._hand_out(self.parameters, of_parameters)
+        self._hand_out(self.gradients, of_parameters, suffix="_gradients")
+        self._hand_out(self.statistics, of_statistics)
+
+    def _vector(self, shapes: list[dict[str, Shape]]) -> Array:
+        return aligned_zeros((sum(prod(shape) for of_layer in shapes for shape in of_layer.values()),), self.dtype)
+
+    def _hand_out(self, vector: Array, shapes: list[dict[str, Shape]], suffix: str = "") -> None:
         start = 0
         for layer, of_layer in zip(self.layers, shapes, strict=True):
             for name, shape in of_layer.items():
                 end = start + prod(shape)
-                setattr(layer, name, self.parameters[start:end].reshape(shape))
-                setattr(layer, f"{name}_gradients", self.gradients[start:end].reshape(shape))
+                setattr(layer, name + suffix, vector[start:end].reshape(shape))
                 start = end
 
     def _initialize(self) -> None:
-        """Let each layer draw its parameters; it may choose how by the activation between it and the next layer's."""
+        """Let each layer draw its parameters, as suits the activation between it and the next layer with weights."""
         for position, layer in enumerate(self.layers):
             after = self.layers[position + 1 :]
-            decisive = (a for a in after if isinstance(a, Activation) or a.parameter_shapes(a.input_shape))
+            decisive = (a for a in after if isinstance(a, Activation) or "weights" in a.parameter_shapes(a.input_shape))
             following = next(decisive, None)
-            layer.initialize(self.random, following if isinstance(following, Activation) else None)
+            usual = following.initialization if isinstance(following, Activation) else "glorot"
+            layer.initialize(self.random, usual)
 
     def named_parameters(self) -> Iterator[tuple[str, Array]]:
         """Each parameter array with its name, e.g. ``("0.weights", (784, 128))``; views, not copies."""
         for position, layer in enumerate(self.layers):
             for name in layer.parameter_shapes(layer.input_shape):
+                yield f"{position}.{name}", getattr(layer, name)
+
+    def named_statistics(self) -> Iterator[tuple[str, Array]]:
+        """Each array of statistics with its name, e.g. ``("1.running_means", (32,))``; views, not copies."""
+        for position, layer in enumerate(self.layers):
+            for name in layer.statistics_shapes(layer.input_shape):
                 yield f"{position}.{name}", getattr(layer, name)
 
     def loss_and_gradients(self, images: Array, labels: Array) -> float:
@@ -110,14 +130,19 @@ class NeuralNetwork:
         inputs = as_inputs(images, self.input_shape, self.dtype)
         return self.forward_backward(inputs, check_labels(labels, len(inputs), self.classes))
 
-    def forward_backward(self, inputs: Array, labels: Array) -> float:
-        """Do the same for a batch of ``Batches``: to check each pixel and label again would take 5 % of a step."""
-        loss, logit_gradients = self.loss(self.forward(inputs), labels)
+    def forward_backward(self, inputs: Array, labels: Array, count: int | None = None) -> float:
+        """Do the same for a batch of ``Batches``: to check each pixel and label again would take 5 % of a step.
+
+        ``count`` is the size of the whole batch, where these images are only a part of it: the means of loss and
+        gradients are taken over it, so that the parts' add up to the whole's.
+        """
+        loss, logit_gradients = self.loss(self.forward(inputs), labels, count)
         self.backward(logit_gradients)
         return loss
 
     def forward(self, inputs: Array) -> Array:
-        """Training's forward pass: ``(n, *input_shape)`` → logits ``(n, classes)``."""
+        """Training's forward pass: ``(n, *input_shape)`` or flat ``(n, pixels)`` → logits ``(n, classes)``."""
+        inputs = inputs.reshape(len(inputs), *self.input_shape)
         for layer in self.layers:
             inputs = layer.forward(inputs)
         if len(inputs) > self._scores.shape[1]:
@@ -133,13 +158,18 @@ class NeuralNetwork:
             gradients = layer.backward(gradients)
         return self.layers[0].backward(gradients, need_input_gradients)
 
+    @property
+    def inference_batch(self) -> int:
+        """How many images to infer at once, so that what the layers need for them stays in the cache."""
+        return min(INFERENCE_BATCH, max(1, INFERENCE_NUMBERS // max(layer.infer_size() for layer in self.layers)))
+
     def logits(self, images: Array) -> Array:
         """``(n, classes)``: the scores before softmax. Safe to call from several threads at once."""
         images = np.asarray(images)
-        if images.ndim > 1 and len(images) > INFERENCE_BATCH:
+        if images.ndim > 1 and len(images) > self.inference_batch:
             check_shape(images, self.input_shape)
-            starts = range(0, len(images), INFERENCE_BATCH)
-            return np.concatenate([self.logits(images[start : start + INFERENCE_BATCH]) for start in starts])
+            starts = range(0, len(images), self.inference_batch)
+            return np.concatenate([self.logits(images[start : start + self.inference_batch]) for start in starts])
         inputs = as_inputs(images, self.input_shape, self.dtype)
         for layer in self.layers:
             inputs = layer.infer(inputs)
@@ -147,7 +177,7 @@ class NeuralNetwork:
 
     def predict_proba(self, images: Array) -> Array:
         """``(n, classes)``: the probability of each digit for each image. Safe to call from several threads at once."""
-        return softmax(self.logits(images))
+        return softmax(self.logits(images) / self.temperature)
 
     def predict(self, images: Array) -> Array:
         """``(n,)``: the most probable digit of each image."""
@@ -164,13 +194,54 @@ class NeuralNetwork:
         other.__setstate__(self.__getstate__() | {"dtype": dtype})
         return other
 
+    def twin(self, random: np.random.Generator) -> Self:
+        """Make a network with the same parameters, in the same memory, and with buffers and gradients of its own."""
+        other = self.astype(self.dtype)
+        other._lay_out(self.parameters)
+        other.statistics[...] = self.statistics
+        other.random.bit_generator.state = random.bit_generator.state
+        return other
+
+    def folded(self, dtype: DTypeLike | None = None) -> Self:
+        """Make the network that infers the same with less: no dropout, and no normalisation after a layer with weights.
+
+        In inference batch normalisation is y = s·x + t for each unit or channel; after x = W·u + b, that is
+        y = (s·W)·u + (s·b + t), a layer with other weights and biases (Jacob et al. 2018, equation 14).
+
+        Args:
+            dtype: of the network that is made; by default the same.
+        """
+        sources: list[Layer] = []
+        linear: dict[int, tuple[Array, Array]] = {}  # position in ``sources`` → s and t of the normalisation after it
+        for layer in self.layers:
+            last = len(sources) - 1
+            after_weights = sources and isinstance(sources[last], Dense | Conv2D) and last not in linear
+            if isinstance(layer, BatchNorm) and after_weights:
+                linear[last] = layer.as_linear()
+            elif not isinstance(layer, Dropout):
+                sources.append(layer)
+        network = type(self)([layer.fresh() for layer in sources], self.input_shape, dtype=dtype or self.dtype)
+        network.temperature = self.temperature
+        for position, (source, layer) in enumerate(zip(sources, network.layers, strict=True)):
+            for name in (*source.parameter_shapes(source.input_shape), *source.statistics_shapes(source.input_shape)):
+                getattr(layer, name)[...] = getattr(source, name)
+            if position in linear and isinstance(layer, Dense | Conv2D):
+                scales, shifts = linear[position]
+                layer.weights *= scales
+                layer.biases *= scales
+                layer.biases += shifts
+        return network
+
     def __getstate__(self) -> dict[str, Any]:
         """Let ``copy`` and ``pickle`` build the network anew: its layers' weights must be views into *its* vector."""
         layers = [layer.fresh() for layer in self.layers]
         network = {"layers": layers, "input_shape": self.input_shape, "dtype": self.dtype}
-        return network | {"parameters": self.parameters, "random": self.random.bit_generator.state}
+        vectors = {"parameters": self.parameters, "statistics": self.statistics}
+        return network | vectors | {"random": self.random.bit_generator.state, "temperature": self.temperature}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         NeuralNetwork.__init__(self, state["layers"], state["input_shape"], dtype=state["dtype"])
         self.parameters[...] = state["parameters"]
+        self.statistics[...] = state["statistics"]
+        self.temperature = state["temperature"]
         self.random.bit_generator.state = state["random"]

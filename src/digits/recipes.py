@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, field, fields, replace
+from itertools import zip_longest
 from math import isfinite
 from typing import Any, Self
 
 from digits.augmentation import Augmentation
-from digits.data_preprocessing import CLASSES
+from digits.data_preprocessing import CLASSES, SIDE
 from digits.errors import DigitsError
-from digits.layers import Dense, Dropout, Layer, LeakyReLU, ReLU, Sigmoid, Tanh, count_parameters
+from digits.layers import (
+    BatchNorm,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    LeakyReLU,
+    MaxPool2D,
+    ReLU,
+    Sigmoid,
+    Tanh,
+    count_parameters,
+)
 from digits.neural_network import NeuralNetwork
 from digits.optimizers import OPTIMIZERS, SCHEDULES, Optimizer
 
@@ -33,9 +48,12 @@ class Recipe:
     Attributes:
         name: as ``digits train --recipe`` takes it; "custom" once anything was changed.
         about: one sentence for ``digits recipes``.
-        hidden: units in each hidden layer.
+        convolutions: what comes before the dense layers, e.g. "32x5 pool 64x3 pool": 32 filters of 5 × 5 pixels that
+            keep the image's size, then the largest of each 2 × 2, and so on; "" for a plain network.
+        hidden: units in each hidden dense layer.
+        batch_norm: whether each hidden layer is normalised, before its activation.
         activation: a name of ``ACTIVATIONS``, after every hidden layer.
-        dropout: the share of each hidden layer's outputs that training sets to 0.
+        dropout: the share of each hidden dense layer's outputs that training sets to 0.
         optimizer: a name of ``OPTIMIZERS``.
         learning_rate: the highest of the schedule.
         schedule: a name of ``SCHEDULES``.
@@ -44,6 +62,9 @@ class Recipe:
         epochs: passes over the training images.
         weight_average: decay of the moving average of the weights, per step; 0 for none.
         augmentation: how the training images are warped at random, anew in each epoch; by default not at all.
+        ease_off: the share of the epochs, at the end, over which the warps fade away, so that the network comes to see
+            images as they are.
+        temperature: the finished network's logits are divided by it, where no images are held out to fit it on.
         validation: how many of the last training images are held out to choose by; 0 to train on all.
 
     Raises:
@@ -52,7 +73,9 @@ class Recipe:
 
     name: str = "custom"
     about: str = ""
+    convolutions: str = ""
     hidden: tuple[int, ...] = (128, 64)
+    batch_norm: bool = False
     activation: str = "relu"
     dropout: float = 0.0
     optimizer: str = "sgd"
@@ -63,6 +86,8 @@ class Recipe:
     epochs: int = 10
     weight_average: float = 0.0
     augmentation: Augmentation = field(default_factory=Augmentation)
+    ease_off: float = 0.0
+    temperature: float = 1.0
     validation: int = 10_000
 
     def __post_init__(self) -> None:
@@ -87,28 +112,76 @@ class Recipe:
         require(0 <= self.dropout < 1, "dropout must lie in 0 ≤ dropout < 1", self.dropout)
         require(0 <= self.weight_average < 1, "the weight average must lie in 0 ≤ decay < 1", self.weight_average)
         require(whole(self.validation, 0), "the number of validation images must be 0 or above", self.validation)
+        require(0 <= self.ease_off <= 1, "the share of easing off must lie in 0…1", self.ease_off)
+        warm = isfinite(self.temperature) and self.temperature > 0
+        require(warm, "the temperature must be a number above 0", self.temperature)
+        require(isinstance(self.batch_norm, bool), "batch_norm must be true or false", self.batch_norm)
         one_of("activation", ACTIVATIONS)
         one_of("optimizer", OPTIMIZERS)
         one_of("schedule", SCHEDULES)
         hidden = ",".join(map(str, self.hidden))
         require(all(whole(units, 1) for units in self.hidden), "each hidden layer needs at least 1 unit", hidden)
         require(len(self.hidden) <= 100, "a network has at most 100 hidden layers", len(self.hidden))
-        parameters = count_parameters(self.layers(), (784,))
+        words = self.convolutions.split()
+        require(len(words) <= 100, "a network has at most 100 convolutions", len(words))
+        for word in words:
+            known = word == "pool" or re.fullmatch(r"[1-9]\d{0,5}x[1-9]\d?", word) is not None
+            require(known, "convolutions are words like 32x5 (filters, size) and pool", repr(word))
+        try:
+            parameters = count_parameters(self.layers(), self.input_shape)
+        except ValueError as error:
+            raise DigitsError(f"the convolutions {self.convolutions!r} do not fit: {error}.") from error
         limit = f"hidden layers of {hidden} are too large: at most {MAX_PARAMETERS:,} parameters fit"
         require(parameters <= MAX_PARAMETERS, limit, f"{parameters:,}")
 
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Of one image: (1, 28, 28) for convolutions, (784,) for dense layers."""
+        return (1, SIDE, SIDE) if self.convolutions else (SIDE * SIDE,)
+
     def layers(self) -> list[Layer]:
-        """Make the layers: Dense, activation and dropout for each hidden layer, and a Dense of ten logits."""
+        """Make the layers: the convolutions, the hidden dense layers, and a dense layer of ten logits.
+
+        Pooling comes before the activation. With any that never falls, as all of ``ACTIVATIONS``, the largest of a
+        window stays the largest, so the order does not matter; but in this one there is less to do.
+        """
         layers: list[Layer] = []
+        words = self.convolutions.split()
+        for word, following in zip_longest(words, words[1:]):
+            if word == "pool":
+                layers.append(MaxPool2D(2))
+            else:
+                filters, size = map(int, word.split("x"))
+                layers += [Conv2D(filters, size, padding=size // 2), *self._normalisation()]
+            if following != "pool":
+                layers.append(ACTIVATIONS[self.activation]())
+        if self.convolutions:
+            layers.append(Flatten())
         for units in self.hidden:
-            layers += [Dense(units), ACTIVATIONS[self.activation]()]
+            layers += [Dense(units), *self._normalisation(), ACTIVATIONS[self.activation]()]
             if self.dropout:
                 layers.append(Dropout(self.dropout))
         return [*layers, Dense(CLASSES)]
 
+    def _normalisation(self) -> list[Layer]:
+        return [BatchNorm()] if self.batch_norm else []
+
+    def describe(self) -> str:
+        """The network in a few words, e.g. "conv 5×5×32 – pool – 128 – 10", or "784-256-128-10"."""
+        sizes = [*map(str, self.hidden), str(CLASSES)]
+        if not self.convolutions:
+            return "-".join([str(SIDE * SIDE), *sizes])
+        words = [word.split("x") for word in self.convolutions.split()]
+        parts = ["pool" if word == ["pool"] else f"conv {word[1]}×{word[1]}×{word[0]}" for word in words]
+        return " – ".join([*parts, *sizes])
+
     def network(self, seed: int) -> NeuralNetwork:
         """Make the untrained network."""
-        return NeuralNetwork(self.layers(), input_shape=(784,), seed=seed)
+        return NeuralNetwork(self.layers(), self.input_shape, seed=seed)
+
+    def strength(self, progress: float) -> float:
+        """How strong the warps are, 1 to 0, when so much of training (0…1) is over: 1, and at last a straight line."""
+        return min(1.0, (1 - progress) / self.ease_off) if self.ease_off else 1.0
 
     def make_optimizer(self) -> Optimizer:
         """Make the optimizer."""

@@ -20,7 +20,7 @@ from digits.atomic_files import require_writable
 from digits.data_preprocessing import validation_size
 from digits.datasets import Dataset
 from digits.errors import DigitsError, Interrupted
-from digits.evaluation import evaluate
+from digits.evaluation import HIGHEST_TEMPERATURE, LOWEST_TEMPERATURE, evaluate, fit_temperature
 from digits.model_files import load_checkpoint, require_saveable, save_checkpoint, save_model
 from digits.recipes import Recipe
 from digits.training import Event, Finished, TrainingDiverged, train
@@ -158,17 +158,28 @@ class Run:
         self._next_checkpoint = ended + max(CHECKPOINT_SECONDS, (ended - began) / CHECKPOINT_SHARE)
 
     def _finish(self, event: Finished) -> None:
+        self._set_temperature()
         test = evaluate(self.network, self.test_set.images, self.test_set.labels) if self.test_set.has_labels else None
         measured = {
             "epochs": event.epochs,
             "parameters": self.network.parameters.size,
             "train_seconds": event.seconds,
             "validation_accuracy": event.validation_accuracy,
+            "temperature": self.network.temperature,
             "test_accuracy": test.accuracy if test else None,
             "test_error_percent": test.error_percent if test else None,
         }
         self.results = {"recipe": self.recipe.name, "seed": self.seed, **measured, "model": str(self.path)}
         save_model(self.path, self.network, recipe=self.recipe, seed=self.seed, results=measured, data=self.source)
+
+    def _set_temperature(self) -> None:
+        """Fit it on the held-out images; where there are none, or they do not determine it, take the recipe's."""
+        self.network.temperature = self.recipe.temperature
+        images, labels = self.training.validation
+        if len(images):
+            fitted = fit_temperature(self.network.logits(images), labels)
+            if LOWEST_TEMPERATURE < fitted < HIGHEST_TEMPERATURE:
+                self.network.temperature = fitted
 
 
 @contextmanager

@@ -11,7 +11,6 @@ on, so a resumed run gives, bit for bit, the weights of one that was never stopp
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from math import isfinite
 from time import perf_counter
@@ -21,6 +20,7 @@ import numpy as np
 
 from digits.activations import Array
 from digits.blas_threads import blas_threads
+from digits.data_parallel import DataParallel
 from digits.data_preprocessing import Batches, check_labels, validation_size
 from digits.datasets import Dataset
 from digits.errors import DigitsError
@@ -28,7 +28,7 @@ from digits.neural_network import NeuralNetwork
 from digits.optimizers import SCHEDULES, WeightAverage
 from digits.recipes import Recipe
 
-LARGE_PRODUCT = 100_000_000  # multiplications in a step's largest matrix product, from which threads pay always
+LARGE_STEP = 200_000_000  # multiplications of a forward pass over a batch, from which a second thread pays always
 
 TRAIN_SAMPLE = 2_500  # training images that an epoch's end is measured on: enough to see overfitting by
 
@@ -117,9 +117,9 @@ class Training(Iterator[Event]):
         recipe: how. Its network settings are not used here: the network is given.
         seed: of the order of the images.
         resume_from: what ``checkpoint()`` returned, of a run with the same network, data, recipe and seed.
-        threads: of BLAS, while an event is made. By default one for small networks, and all for large ones: two
-            take a fifth off the time of a small network on idle cores, but wait for each other when other programs want
-            the cores too, up to a hundred times as long. The last bits of the weights depend on it.
+        threads: parts that each batch is cut into and computed in, side by side; see ``DataParallel``. By default one
+            for small networks and two for large ones, however many cores there are, because the last bits of the
+            weights depend on it, and with batch normalisation more than these.
 
     Attributes:
         learning_rate: the highest of the schedule; may be changed between events.
@@ -153,8 +153,9 @@ class Training(Iterator[Event]):
         self.sample = images[: min(end, TRAIN_SAMPLE)], labels[: min(end, TRAIN_SAMPLE)]
         self.batches = Batches(images[:end], labels[:end], recipe.batch_size, seed, augmentation=recipe.augmentation)
         check_labels(labels, len(images), network.classes)
-        largest = max(array.size for _, array in network.named_parameters()) * self.batches.batch_size
-        self.threads = threads or (None if largest >= LARGE_PRODUCT else 1)
+        size = self.batches.batch_size * sum(layer.multiplications() for layer in network.layers)
+        self.threads = threads or (2 if size >= LARGE_STEP else 1)
+        self.parallel = DataParallel(network, self.threads)
         self.optimizer = recipe.make_optimizer()
         self.learning_rate = recipe.learning_rate
         self.schedule = SCHEDULES[recipe.schedule]
@@ -190,12 +191,13 @@ class Training(Iterator[Event]):
         """The next event. What passes until it is asked for is no training time."""
         self._began = perf_counter()
         quiet = np.errstate(over="ignore", invalid="ignore")  # a loss that overflows is reported in words
-        with blas_threads(self.threads) if self.threads else nullcontext(), quiet:
+        with blas_threads(1), quiet:  # what is parallel here is parallel by parts of the batch
             return next(self._events)
 
     def _run(self) -> Iterator[Event]:
         while self.epoch < self.recipe.epochs:
-            for inputs, labels in self.batches.epoch(self.epoch, start=self.batch):
+            strength = self.recipe.strength(self.epoch / self.recipe.epochs)
+            for inputs, labels in self.batches.epoch(self.epoch, self.batch, strength):
                 yield self._step(inputs, labels)
             yield self._end_epoch()
         if self.average:
@@ -206,7 +208,7 @@ class Training(Iterator[Event]):
     def _step(self, inputs: Array, labels: Array) -> Step:
         """One step of gradient descent: loss and gradients, update."""
         self.optimizer.learning_rate = self.learning_rate * self.schedule(self.steps / self.total_steps)
-        loss = self.network.forward_backward(inputs, labels)
+        loss = self.parallel.forward_backward(inputs, labels)
         self._require_finite(loss)
         self.optimizer.step(self.network.parameters, self.network.gradients)
         if self.average:
@@ -225,11 +227,12 @@ class Training(Iterator[Event]):
 
     def _end_epoch(self) -> EpochEnd:
         """Measure the network and go on to the next epoch."""
-        sample_loss, train_accuracy = measure(self.measured, *self.sample)
+        self.measured.statistics[...] = self.network.statistics
+        sample_loss, train_accuracy = self._measure(*self.sample)
         self._require_finite(sample_loss)  # the last step's update has met no loss yet
         validation_loss = validation_accuracy = None
         if len(self.validation[0]):
-            validation_loss, validation_accuracy = measure(self.measured, *self.validation)
+            validation_loss, validation_accuracy = self._measure(*self.validation)
         self.seconds += self.epoch_seconds + perf_counter() - self._began
         event = EpochEnd(
             self.epoch + 1,
@@ -246,6 +249,13 @@ class Training(Iterator[Event]):
         self.loss_sum = self.epoch_seconds = 0.0
         return event
 
+    def _measure(self, images: Array, labels: Array) -> tuple[float, float]:
+        """The mean loss (in nats) and the accuracy (0…1) of the measured network on labelled images."""
+        logits = self.parallel.logits(self.measured, images)
+        accuracy = float(np.mean(logits.argmax(axis=1) == labels))
+        loss, _ = self.network.loss(logits, labels)
+        return loss, accuracy
+
     def checkpoint(self) -> dict[str, Any]:
         """All that the next event depends on, as plain arrays, lists, strings and numbers; nothing is shared."""
         return {
@@ -255,7 +265,8 @@ class Training(Iterator[Event]):
             "threads": self.threads,
             "network": self.network.config(),
             "parameters": self.network.parameters.copy(),
-            "random": self.network.random.bit_generator.state,
+            "statistics": self.network.statistics.copy(),
+            "random": self.parallel.random_states(),
             "optimizer": self.optimizer.state(),
             "average": self.average.average.copy() if self.average else None,
             "learning_rate": self.learning_rate,
@@ -293,7 +304,7 @@ class Training(Iterator[Event]):
         if not (0 <= epoch <= self.recipe.epochs and 0 <= batch <= batches and len(saved["history"]) == epoch):
             raise ValueError("a place that the run never comes to")
         self.network.parameters[...] = saved["parameters"]
-        self.network.random.bit_generator.state = saved["random"]
+        self.parallel.restore(saved["random"], saved["statistics"])
         self.optimizer.restore(saved["optimizer"])
         if self.average:
             self.average.average[...] = saved["average"]
@@ -303,11 +314,3 @@ class Training(Iterator[Event]):
         self.loss_sum, self.seconds = float(saved["loss_sum"]), float(saved["seconds"])
         self.epoch_seconds = float(saved["epoch_seconds"])
         self.history = [EpochEnd(**of_epoch) for of_epoch in saved["history"]]
-
-
-def measure(network: NeuralNetwork, images: Array, labels: Array) -> tuple[float, float]:
-    """The mean loss (in nats) and the accuracy (0…1) of a network on labelled images."""
-    logits = network.logits(images)
-    accuracy = float(np.mean(logits.argmax(axis=1) == labels))
-    loss, _ = network.loss(logits, labels)
-    return loss, accuracy

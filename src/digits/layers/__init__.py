@@ -1,0 +1,50 @@
+"""Layers: each knows how to go forward, how to go backward, and which parameters it has.
+
+One kind a file: ``dense``, ``activation``, ``dropout``, ``convolution``, ``pooling``, ``normalisation``. Begin with
+``layer``, which says what all have in common, and ``dense``.
+"""
+
+from digits.layers.activation import Activation, LeakyReLU, ReLU, Sigmoid, Tanh
+from digits.layers.convolution import Conv2D
+from digits.layers.dense import Dense
+from digits.layers.dropout import Dropout
+from digits.layers.layer import Layer, Shape, array_shapes, count_parameters
+from digits.layers.normalisation import BatchNorm
+from digits.layers.pooling import AvgPool2D, Flatten, MaxPool2D
+
+LAYERS: dict[str, type[Layer]] = {
+    layer.__name__: layer
+    for layer in (
+        Dense,
+        ReLU,
+        LeakyReLU,
+        Sigmoid,
+        Tanh,
+        Dropout,
+        Conv2D,
+        MaxPool2D,
+        AvgPool2D,
+        Flatten,
+        BatchNorm,
+    )
+}
+
+__all__ = [
+    "LAYERS",
+    "Activation",
+    "AvgPool2D",
+    "BatchNorm",
+    "Conv2D",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "Layer",
+    "LeakyReLU",
+    "MaxPool2D",
+    "ReLU",
+    "Shape",
+    "Sigmoid",
+    "Tanh",
+    "array_shapes",
+    "count_parameters",
+]

@@ -1,0 +1,181 @@
+"""Convolution: the same small filter at every place of an image.
+
+A filter is a dense layer that looks through a window: it sees ``size × size`` pixels of every channel, and answers with
+one number. The window moves over the image, one pixel a step, and the answers make a new image, the filter's map.
+
+To let it move is to write the windows side by side. ``im2col`` lays out the patch under each window as a column of a
+matrix; then all filters at all places of all images are a single matrix product, which is what a computer does best
+(Chellapilla, Puri and Simard 2006, "High Performance Convolutional Neural Networks for Document Processing").
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from digits.activations import Array
+from digits.layers.initialization import check_initialization, draw_weights
+from digits.layers.layer import Layer, Shape, batch_first, batch_last
+
+
+class Conv2D(Layer):
+    """A convolution: y[f, i, j] = b[f] + Σ over c, k, l of x[c, i + k, j + l] · W[c, k, l, f].
+
+    (As in all of the field, what is called convolution is correlation: the filter is not turned by 180°.)
+
+    Args:
+        filters: how many, each with a map of its own.
+        size: pixels along each side of the window.
+        padding: rows and columns of zeros put around the image first; (size − 1)/2 keep its height and width.
+        initialization: as in ``Dense``; each sum has channels·size² terms.
+    """
+
+    arguments = ("filters", "size", "padding", "initialization")
+    weights: Array  # (channels, size, size, filters), a view into network.parameters; as in Dense, the outputs are last
+    biases: Array  # (filters,), likewise
+    weights_gradients: Array  # (channels, size, size, filters), a view into network.gradients
+    biases_gradients: Array  # (filters,)
+
+    def __init__(self, filters: int, size: int, padding: int = 0, initialization: str | None = None) -> None:
+        if not isinstance(filters, int) or filters < 1:
+            raise ValueError(f"Conv2D has a whole number of filters, at least one; got {filters}")
+        if not isinstance(size, int) or size < 1:
+            raise ValueError(f"the size of a filter is a whole number of pixels, at least 1; got {size}")
+        if not isinstance(padding, int) or not 0 <= padding < size:
+            raise ValueError(f"the padding is a whole number from 0 to size − 1; got {padding}")
+        check_initialization(initialization)
+        self.filters, self.size, self.padding, self.initialization = filters, size, padding, initialization
+
+    def __repr__(self) -> str:
+        padding = f", padding={self.padding}" if self.padding else ""
+        return f"Conv2D({self.filters}, {self.size}{padding})"
+
+    def _output_shape(self, input_shape: Shape) -> Shape:
+        if len(input_shape) != 3:
+            raise ValueError(f"Conv2D takes images of shape (channels, height, width); got inputs of {input_shape}")
+        height, width = (side + 2 * self.padding - self.size + 1 for side in input_shape[1:])
+        if min(height, width) < 1:
+            raise ValueError(f"a window of {self.size} × {self.size} does not fit into images of shape {input_shape}")
+        return (self.filters, height, width)
+
+    def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        """One weight per channel, pixel of the window and filter; one bias per filter."""
+        return {"weights": (input_shape[0], self.size, self.size, self.filters), "biases": (self.filters,)}
+
+    def initialize(self, random: np.random.Generator, usual: str) -> None:
+        """Draw the weights so that signals keep their size; the biases are 0."""
+        channels, window = len(self.weights), self.size**2
+        draw_weights(self.weights, channels * window, self.filters * window, self.initialization or usual, random)
+
+    def forward(self, inputs: Array) -> Array:
+        """y = Wᵀ·X + b, with X the patches: (filters, patch)·(patch, places) + (filters, 1).
+
+        ``patch`` counts the channels·size² pixels under a window, ``places`` the height·width·batch windows.
+        """
+        channels, height, width = self.input_shape
+        count, border = len(inputs), 2 * self.padding
+        padded = self._array("padded", channels, height + border, width + border, count)
+        self.patches = self._array("patches", *self._patches_shape(count))
+        im2col(pad(inputs, self.padding, padded), self.size, self.patches)
+        outputs = self._array("outputs", self.filters, self.patches[0, 0, 0].size)
+        return self._answers(self.patches, outputs)
+
+    def backward(self, output_gradients: Array, need_input_gradients: bool = True) -> Array:
+        """Follow the matrix product backward, as in ``Dense``, and each patch to the pixels that it was taken from.
+
+        ∂L/∂W = X·(∂L/∂y)ᵀ    (patch, places)·(places, filters)
+        ∂L/∂b = the row sums of ∂L/∂y
+        ∂L/∂X = W·∂L/∂y       (patch, filters)·(filters, places); ∂L/∂x adds up, for each pixel, all its places in X
+        """
+        gradients = batch_last(output_gradients).reshape(self.filters, -1)
+        patches = self.patches.reshape(-1, gradients.shape[1])
+        weights = self.weights.reshape(-1, self.filters)
+        np.matmul(patches, gradients.T, out=self.weights_gradients.reshape(weights.shape))
+        np.sum(gradients, axis=1, out=self.biases_gradients)
+        if not need_input_gradients:
+            return output_gradients
+        np.matmul(weights, gradients, out=patches)  # the patches themselves are needed no more
+        input_gradients = self._buffer("input_gradients", len(output_gradients), self.input_shape)
+        col2im(self.patches, self.padding, batch_last(input_gradients))
+        return input_gradients
+
+    def infer(self, inputs: Array) -> Array:
+        """y = Wᵀ·X + b, in new arrays."""
+        channels, height, width = self.input_shape
+        border = 2 * self.padding
+        padded = np.empty((channels, height + border, width + border, len(inputs)), self.dtype)
+        patches = np.empty(self._patches_shape(len(inputs)), self.dtype)
+        im2col(pad(inputs, self.padding, padded), self.size, patches)
+        return self._answers(patches, np.empty((self.filters, patches[0, 0, 0].size), self.dtype))
+
+    def multiplications(self) -> int:
+        """One per weight and place."""
+        return self.weights.size * prod(self.output_shape[1:])
+
+    def infer_size(self) -> int:
+        """The numbers in an image's patches."""
+        return prod(self._patches_shape(1))
+
+    def _patches_shape(self, count: int) -> Shape:
+        return (self.input_shape[0], self.size, self.size, *self.output_shape[1:], count)
+
+    def _answers(self, patches: Array, out: Array) -> Array:
+        """All filters at all places; ``out`` is (filters, places)."""
+        weights = self.weights.reshape(-1, self.filters)
+        np.matmul(weights.T, patches.reshape(len(weights), out.shape[1]), out=out)
+        out += self.biases[:, np.newaxis]
+        return batch_first(out.reshape(self.filters, *patches.shape[3:]))
+
+
+def pad(images: Array, padding: int, out: Array) -> Array:
+    """Copy images into the middle of zeros.
+
+    Args:
+        images: ``(batch, channels, height, width)``, in any order of memory.
+        padding: rows and columns of zeros on each side.
+        out: ``(channels, height + 2·padding, width + 2·padding, batch)``.
+
+    Returns:
+        ``out``.
+    """
+    height, width = images.shape[2:]
+    if padding:
+        out[...] = 0
+    out[:, padding : padding + height, padding : padding + width] = batch_last(images)
+    return out
+
+
+def im2col(images: Array, size: int, out: Array) -> None:
+    """Write out the patch under each window.
+
+    Args:
+        images: ``(channels, height, width, batch)``.
+        size: pixels along each side of the window.
+        out: ``(channels, size, size, rows, columns, batch)``; ``out[c, k, l, i, j, n]`` becomes
+            ``images[c, i + k, j + l, n]``. Reshaped to ``(channels·size², rows·columns·batch)``, its columns are the
+            patches.
+    """
+    windows = sliding_window_view(images, (size, size), axis=(1, 2))  # (channels, rows, columns, batch, size, size)
+    np.copyto(out, windows.transpose(0, 4, 5, 1, 2, 3))
+
+
+def col2im(patches: Array, padding: int, out: Array) -> None:
+    """Add up each pixel's values over all patches that it is in: what ``pad`` and ``im2col`` do, backward.
+
+    Args:
+        patches: ``(channels, size, size, rows, columns, batch)``.
+        padding: as ``pad`` had it; what falls on the padding is left out.
+        out: ``(channels, height, width, batch)``.
+    """
+    size, (height, width) = patches.shape[1], out.shape[1:3]
+    rows, columns = patches.shape[3:5]
+    out[...] = 0
+    for k in range(size):
+        for j in range(size):
+            top, left = k - padding, j - padding  # where the first window's pixel (k, j) lies in the image
+            from_row, to_row = min(max(top, 0), height), min(max(top + rows, 0), height)
+            from_column, to_column = min(max(left, 0), width), min(max(left + columns, 0), width)
+            part = patches[:, k, j, from_row - top : to_row - top, from_column - left : to_column - left]
+            out[:, from_row:to_row, from_column:to_column] += part

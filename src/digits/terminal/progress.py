@@ -1,0 +1,78 @@
+"""The progress of a training."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import Self
+
+from rich.console import Console
+
+from digits.terminal.console import duration
+from digits.training import EpochEnd, Event, Step, Training
+
+FRAME_SECONDS = 0.1  # between two pictures of the progress bar
+
+
+class TrainingDisplay:
+    """Shows a training run: a line for each epoch and, on a terminal, a bar that moves.
+
+    Use it as a context manager and give it each event.
+    """
+
+    def __init__(self, training: Training, console: Console) -> None:
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn  # 5 ms: only to train
+
+        self.training = training
+        self.console = console
+        self.began = monotonic()
+        self.steps_before = training.steps
+        self.next_frame = 0.0
+        self.progress = Progress(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(bar_width=24),
+            TaskProgressColumn(),
+            TextColumn("loss {task.fields[loss]:.4f}  {task.fields[left]}"),
+            console=console,
+            auto_refresh=False,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        epoch = f"{min(training.epoch + 1, training.recipe.epochs)}/{training.recipe.epochs}"
+        self.task = self.progress.add_task("", total=training.total_steps, epoch=epoch, loss=0.0, left="")
+
+    def __enter__(self) -> Self:
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+    def show(self, event: Event) -> None:
+        """Show what happened."""
+        if isinstance(event, EpochEnd):
+            self.console.print(self._epoch_line(event))
+        elif isinstance(event, Step) and self.console.is_terminal and monotonic() >= self.next_frame:
+            epoch = f"{event.epoch}/{self.training.recipe.epochs}"
+            self.progress.update(
+                self.task, completed=event.step, epoch=epoch, loss=event.loss, left=self._time_left(), refresh=True
+            )
+            self.next_frame = monotonic() + FRAME_SECONDS
+
+    def _epoch_line(self, event: EpochEnd) -> str:
+        width = len(str(self.training.recipe.epochs))
+        parts = [
+            f"epoch {event.epoch:>{width}}/{self.training.recipe.epochs}",
+            f"loss {event.loss:.4f}",
+            f"training {event.train_accuracy:.2%}",
+        ]
+        if event.validation_accuracy is not None:
+            parts.append(f"validation {event.validation_accuracy:.2%}")
+        parts += [f"{event.images_per_second:,.0f} images/s", self._time_left()]
+        return "  ".join(parts)
+
+    def _time_left(self) -> str:
+        done = self.training.steps - self.steps_before
+        missing = self.training.total_steps - self.training.steps
+        if not missing:
+            return "done"
+        return f"{duration((monotonic() - self.began) / max(done, 1) * missing)} left"
