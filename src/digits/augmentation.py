@@ -1,5 +1,7 @@
 """Random warps of images: turned, resized, slanted, moved and distorted a little, they are still the same digits.
 
+So they are in another light. ``shine`` lets one fall on an image that is as smooth as the elastic warps are.
+
 A warp is told by coordinates: for each pixel of the result, the place in the image where it looks. ``Augmentation``
 draws coordinates at random, ``warp`` follows them, and both take whole batches at once.
 
@@ -24,6 +26,10 @@ from digits.activations import Array
 
 BLOCK = 128 * 28 * 28  # pixels warped at once: with fewer, the calls cost too much; more do not fit into the caches
 LARGEST_SIDE = 4000  # pixels; an image is warped in one block, and up to 2²⁴ float32 counts without gaps
+LIGHT_LEVEL = 0.8  # the highest mean of the light on an image; 1 is as bright as ink
+LIGHT_MOST = 0.95  # of a pixel's light: under more, nothing could be read
+LIGHT_WAVES = 0.4  # their standard deviation, as a share of the mean
+LIGHT_SMOOTHNESS = 6.0  # pixels
 KEPT = 0.999  # share of the variance of an elastic field that its basis keeps
 
 
@@ -45,9 +51,10 @@ class Augmentation:
         shift: pixels, the largest, along each axis.
         elastic: pixels, the standard deviation of the elastic displacement along each axis.
         smoothness: pixels, the standard deviation of the Gaussian that blurs the noise.
+        light: the share of the images that stand in a random light, from hardly any to nearly blinding; see ``shine``.
 
     Raises:
-        ValueError: if a strength is negative or no number, the scale not below 1, or the smoothness 0.
+        ValueError: if a strength is negative or no number, the scale not below 1, the smoothness 0, or light above 1.
     """
 
     rotation: float = 0.0
@@ -56,6 +63,7 @@ class Augmentation:
     shift: float = 0.0
     elastic: float = 0.0
     smoothness: float = 4.0
+    light: float = 0.0
 
     def __post_init__(self) -> None:
         for field, value in zip(fields(self), astuple(self), strict=True):
@@ -65,13 +73,15 @@ class Augmentation:
             raise ValueError(f"scale must be below 1, so that something is left of the image; got {self.scale}")
         if self.smoothness == 0:
             raise ValueError("smoothness must be above 0; got 0")
+        if self.light > 1:
+            raise ValueError(f"light is a share of the images, 0…1; got {self.light}")
 
     def __bool__(self) -> bool:
         """Whether anything happens to images."""
-        return any((self.rotation, self.scale, self.shear, self.shift, self.elastic))
+        return any((self.rotation, self.scale, self.shear, self.shift, self.elastic, self.light))
 
     def scaled(self, strength: float) -> Self:
-        """The same kind of warps, but so much as strong."""
+        """The same kind of warps, but so much as strong; the light stays."""
         amounts = ("rotation", "scale", "shear", "shift", "elastic")
         return replace(self, **{name: strength * getattr(self, name) for name in amounts})
 
@@ -95,6 +105,8 @@ class Augmentation:
             places = _room.fit(*squares.shape).places[:, : len(squares[block])]
             np.matmul(down, coefficients[:, block] @ across, out=places)
             _warp(squares[block], places, out[block])
+        if self.light:
+            shine(out.reshape(squares.shape), random, self.light)
         return out
 
     def coordinates(self, count: int, random: np.random.Generator, shape: tuple[int, int] = (28, 28)) -> Array:
@@ -159,6 +171,30 @@ def warp(images: Array, coordinates: Array, out: Array | None = None) -> Array:
     for block in _blocks(squares):
         _warp(squares[block], coordinates[:, block], out[block])
     return out
+
+
+def shine(images: Array, random: np.random.Generator, share: float = 1.0) -> None:
+    """Let a random, smooth light fall on images, in place: paper turns grey, the ink stays as bright as it is.
+
+    A pixel x under the light l becomes 1 − (1 − x)·(1 − l), as two projectors on one screen add up. The light of an
+    image is a level, drawn evenly from 0 to 0.8, with hills and valleys in proportion to it: the same waves that
+    elastic warps are made of.
+
+    Args:
+        images: ``(n, height, width) float32`` 0…1.
+        random: where the light comes from.
+        share: of the images, 0…1: each is chosen with this probability; the others stay as they are.
+    """
+    chosen = np.flatnonzero(random.random(len(images)) < share)
+    down, across = (_basis(size, LIGHT_SMOOTHNESS)[:, 2:] for size in images.shape[1:])
+    waves = random.standard_normal((len(chosen), down.shape[1], across.shape[1]), dtype=np.float32)
+    light = down @ (waves @ across.T)  # of variance 1
+    light *= LIGHT_WAVES
+    light += 1
+    light *= LIGHT_LEVEL * random.random((len(chosen), 1, 1), dtype=np.float32)
+    np.clip(light, 0, LIGHT_MOST, out=light)
+    lit = images[chosen]
+    images[chosen] = lit + light * (1 - lit)
 
 
 def _checked(images: Array, out: Array | None) -> tuple[Array, Array, Array]:
