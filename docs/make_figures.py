@@ -15,6 +15,7 @@ import pty
 import re
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib as mpl
@@ -33,12 +34,11 @@ from digits import RECIPES, NeuralNetwork, activations, load_mnist, optimizers, 
 from digits.datasets import Dataset
 from digits.evaluation import evaluate
 from digits.explanation import explain
-from digits.layers import BatchNorm, Conv2D, Dense, Flatten, MaxPool2D, ReLU
+from digits.layers import Conv2D, Dense, Flatten, MaxPool2D, ReLU
 from digits.layers.convolution import im2col
-from digits.layers.normalisation import by_channel
 from digits.model_files import load_model
 from digits.predictions import answer, columns, from_test_set
-from digits.recipes import USUAL_WARPS
+from digits.recipes import USUAL_WARPS, Recipe
 from digits.training import Finished
 
 IMAGES = Path(__file__).parent / "images"
@@ -68,7 +68,7 @@ def main() -> None:
     keep(descent(), "descent")
     keep(windows_as_columns(), "im2col")
     keep(convolution_maps(train_set, test_set.images[0]), "convolution_maps")
-    keep(normalised_batch(train_set), "batch_norm")
+    keep(batch_normalisation(train_set), "batch_norm")
     keep(warped_digits(train_set.images[[0, 2, 3, 4, 5]]), "warps")
     keep_picture(menu_picture(trained.path.resolve()), "menu")
 
@@ -190,13 +190,15 @@ def descent() -> Figure:
         axes.set(title=f"{name}\nloss after 30 steps: {loss:.2g}", xticks=[], yticks=[])
     return figure
 
+
 # -- convolution -----------------------------------------------------------------------------------------------
 
 PLACES = ["#009E73", "#CC79A7", "#E69F00", "#56B4E9"]  # the colours of Okabe and Ito that filters do not use
 
 
+@mpl.rc_context(plots.STYLE)
 def windows_as_columns() -> Figure:
-    """Convolution as one matrix product: each window a column, each filter a row. Coordinates are in cells."""
+    """Convolution as one matrix product: each window a column, each filter a row. Lengths are in cells."""
     image = np.array([[0, 1, 3, 0], [0, 2, 3, 0], [1, 3, 1, 0], [3, 2, 0, 0]])
     filters = np.array([[[1, 0, -1], [1, 0, -1], [1, 0, -1]], [[-1, -1, -1], [0, 0, 0], [1, 1, 1]]])
     patches = np.empty((1, 3, 3, 2, 2, 1), int)
@@ -204,59 +206,149 @@ def windows_as_columns() -> Figure:
     patches = patches.reshape(9, 4)
     answers = filters.reshape(2, 9) @ patches
 
-    figure = Figure(figsize=(plots.WIDTH, 5.4))
+    figure = Figure(figsize=(plots.WIDTH, 5.85))
     axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(-0.6, 33.4), ylim=(22.5, -0.45))
+    axes.set(xlim=(-0.2, 33.4), ylim=(24.85, 0.25), aspect="equal")
     axes.axis("off")
-    left, wide, gap = 10.6, 4.0, 0.4  # of the four columns
-    for place, colour in enumerate(PLACES):
-        x, (row, column) = left + place * (wide + gap), divmod(place, 2)
+    wide, columns = 4.0, [10.6, 15.0, 19.4, 23.8]
+    for place, (x, colour) in enumerate(zip(columns, PLACES, strict=True)):
+        row, column = divmod(place, 2)
         _cells(axes, image, (x, 1), fill=_ink)
-        axes.add_patch(Rectangle((x + column, 1 + row), 3, 3, fc="none", ec=colour, lw=3, zorder=3))
-        _arrow(axes, (x + 2, 5.2), (x + 2, 6.35), colour)
-        _cells(axes, patches[:, [place]], (x, 6.5), fill=_ink, width=wide)
-        axes.add_patch(Rectangle((x, 6.5), wide, 9, fc="none", ec=colour, lw=3, zorder=3))
-        _cells(axes, answers[:, [place]], (x, 17), fill=lambda _: "white", width=wide, height=1.3)
-        axes.add_patch(Rectangle((x, 17), wide, 2.6, fc="none", ec=colour, lw=3, zorder=3))
-    right = left + 4 * wide + 3 * gap
-    for third in (1, 2):
-        axes.hlines(6.5 + 3 * third, left, right, colors="white", linewidth=4, zorder=2)
+        _frame(axes, (x + column, 1 + row), 3, 3, colour)
+        _arrow(axes, (x + 2, 5.2), (x + 2, 6.1), colour)
+        for third in range(3):
+            _cells(axes, patches[3 * third : 3 * third + 3, [place]], (x, 6.5 + 3.2 * third), fill=_ink, width=wide)
+        _frame(axes, (x, 6.3), wide, 9.8, colour)
+        _cells(axes, answers[:, [place]], (x, 17.1), width=wide, height=1.3)
+        _frame(axes, (x, 17.1), wide, 2.6, colour)
     for third, name in enumerate(("top", "middle", "bottom")):
-        axes.text(right + 0.4, 8 + 3 * third, f"{name} row\nof the window", fontsize=7.5, color=plots.GREY, va="center")
-    for number, weights in enumerate(filters):
-        y = 17 + 1.3 * number
-        _cells(axes, weights, (1 + 4.6 * number, 8), fill=_sign)
-        axes.text(2.5 + 4.6 * number, 7.6, f"filter {number + 1}", ha="center", fontsize=9, color=plots.INK)
-        _cells(axes, weights.reshape(1, 9), (0.6, y), fill=_sign, height=1.3)
-        start, bend = 2.5 + 4.6 * number, 15.2 - 0.0 * number
-        _arrow(axes, (start, 11.2), (start, 16.85), plots.GREY) if number == 0 else None
-        top = 14.9 + 3.9 * number
-        axes.text(30.3, top - 0.35, f"map {number + 1}", ha="center", fontsize=9, color=plots.INK)
+        where = {"x": columns[0] - 0.5, "y": 8 + 3.2 * third, "ha": "right", "va": "center"}
+        axes.text(s=f"{name} row\nof the window", fontsize=7.5, color=plots.GREY, **where)
+
+    for number, (weights, y, name_y) in enumerate(zip(filters, (11.7, 21.2), (13.2, 22.7), strict=True), start=1):
+        _cells(axes, weights, (3.6, y), fill=_sign)
+        axes.text(3.2, name_y, f"filter {number}", ha="right", va="center")
+        _cells(axes, weights.reshape(1, 9), (0.6, 15.8 + 1.3 * number), fill=_sign, height=1.3)
+    for number, (y, name_y) in enumerate(zip((13.9, 19.8), (13.35, 23.45), strict=True)):
         for place, colour in enumerate(PLACES):
             row, column = divmod(place, 2)
-            corner = (29 + 1.3 * column, top + 1.3 * row)
-            _cells(axes, answers[[number]][:, [place]], corner, fill=lambda _: "white", width=1.3, height=1.3)
-            inner = (corner[0] + 0.08, corner[1] + 0.08)
-            axes.add_patch(Rectangle(inner, 1.14, 1.14, fc="none", ec=colour, lw=3, zorder=3))
-        _arrow(axes, (right + 0.2, y + 0.65), (28.8, top + 1.3), plots.GREY)
+            corner = (29.6 + 1.6 * column, y + 1.6 * row)
+            _cells(axes, answers[[number]][:, [place]], corner, width=1.5, height=1.5)
+            _frame(axes, corner, 1.5, 1.5, colour)
+        axes.text(31.15, name_y, f"map {number + 1}", ha="center", va="center")
+    for start, end in [
+        ((5.1, 14.9), (5.1, 16.9)),
+        ((5.1, 21), (5.1, 19.9)),
+        ((28, 17.75), (29.35, 16.2)),
+        ((28, 19.05), (29.35, 20.6)),
+    ]:
+        _arrow(axes, start, end, plots.GREY)
+
+    step = {"fontsize": 9.5, "fontweight": "bold", "color": plots.INK, "va": "center"}
+    axes.text(0.6, 3, "1  Move the window over\n    the image", **step)
+    axes.text(0.6, 7, "2  Write each patch\n    as a column", **step)
+    axes.text(0.6, 10.2, "3  Write each filter\n    as a row", **step)
+    axes.text(columns[0], 21, "4  Multiply. Each number is a row times a column:", **step)
+    products = " + ".join(f"{w}·{x}" for w, x in zip(filters[0].ravel(), patches[:, 1], strict=True))
+    products = products.replace("+ -", "− ")
+    axes.text(columns[0] + 0.75, 22.2, f"{products} = {answers[0, 1]}", fontsize=8.5, color=plots.INK, va="center")
+    axes.text(columns[0] + 0.75, 23.3, "filter 1 at the second place", fontsize=8.5, color="#A8437F", va="center")
     return figure
 
 
-def _cells(axes, numbers, corner, fill, width=1.0, height=1.0) -> None:
+def _cells(
+    axes: mpl.axes.Axes,
+    numbers: np.ndarray,
+    corner: tuple[float, float],
+    fill: Callable[[int], object] = lambda _: "white",
+    width: float = 1.0,
+    height: float = 1.0,
+) -> None:
     """Draw a matrix as cells with numbers, its upper left corner at ``corner``."""
     for (row, column), number in np.ndenumerate(numbers):
         x, y = corner[0] + column * width, corner[1] + row * height
         axes.add_patch(Rectangle((x, y), width, height, fc=fill(number), ec=plots.BAR, lw=0.6))
         text = f"{number}".replace("-", "−")
-        axes.text(x + width / 2, y + height / 2 + 0.03, text, ha="center", va="center", fontsize=8.5, color=plots.INK)
+        axes.text(x + width / 2, y + height / 2, text, ha="center", va="center_baseline", fontsize=8.5)
+
+
+def _frame(axes: mpl.axes.Axes, corner: tuple[float, float], width: float, height: float, colour: str) -> None:
+    axes.add_patch(Rectangle(corner, width, height, fc="none", ec=colour, lw=2.5, zorder=3, joinstyle="round"))
 
 
 def _ink(pixel: int) -> str:
-    return ["#FFFFFF", "#E0E0E0", "#C4C4C4", "#A6A6A6"][pixel]
+    return ["#FFFFFF", "#E2E2E2", "#C8C8C8", "#ABABAB"][pixel]
 
 
-def _sign(weight: int) -> tuple[float, ...]:
-    return plots.SIGNED_COLOURS(0.5 + 0.13 * weight)
+def _sign(weight: int) -> object:
+    return plots.SIGNED_COLOURS(0.5 + 0.12 * weight)
+
+
+@mpl.rc_context(plots.STYLE)
+def convolution_maps(train_set: Dataset, image: np.ndarray) -> Figure:
+    """An image on its way through the first layers of a small network, trained for one pass over the images."""
+    layers = [Conv2D(8, 5, padding=2), MaxPool2D(2), ReLU(), Conv2D(16, 5, padding=2), MaxPool2D(2), ReLU()]
+    network = NeuralNetwork([*layers, Flatten(), Dense(10)], input_shape=(1, 28, 28), seed=0)
+    recipe = RECIPES["quick"].changed(learning_rate=3e-3, batch_size=100, epochs=1, weight_average=0.0)
+    finished = [event for event in train(network, train_set, recipe) if isinstance(event, Finished)]
+    assert finished
+
+    convolution, pooling, relu = network.layers[:3]
+    maps = convolution.infer(image[np.newaxis, np.newaxis] / np.float32(255))
+    pooled = pooling.infer(maps)
+    rows = [convolution.weights.transpose(3, 0, 1, 2)[:, 0], maps[0], pooled[0], relu.infer(pooled)[0]]
+    names = ["filters\n5 × 5", "maps\n28 × 28", "the largest\nof 2 × 2:\n14 × 14", "after ReLU"]
+    figure = Figure(figsize=(plots.WIDTH, 3.15))
+    own = figure.add_axes((0.01, 0.515, 0.085, 0.216))
+    own.imshow(image, cmap="gray_r")
+    own.set(xticks=[], yticks=[], title="the image")
+    own.spines[:].set(visible=True, color=plots.PALE)
+    grid = figure.subplots(
+        4, 8, gridspec_kw={"left": 0.225, "right": 0.995, "bottom": 0.015, "top": 0.985, "hspace": 0.1}
+    )
+    for row, (pictures, name) in enumerate(zip(rows, names, strict=True)):
+        limit = np.abs(pictures).max()
+        grid[row, 0].text(-0.15, 0.5, name, transform=grid[row, 0].transAxes, ha="right", va="center")
+        for axes, picture in zip(grid[row], pictures, strict=True):
+            axes.imshow(picture, cmap=plots.SIGNED_COLOURS, vmin=-limit, vmax=limit)
+            axes.set(xticks=[], yticks=[])
+            axes.spines[:].set(visible=True, color=plots.BAR, linewidth=0.6)
+    return figure
+
+
+@mpl.rc_context(plots.STYLE)
+def batch_normalisation(train_set: Dataset) -> Figure:
+    """How far 300 steps of plain gradient descent get with each learning rate, with and without normalisation."""
+    rates = [0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0]
+    shown = [(False, plots.VERMILION, "s", "without"), (True, plots.BLUE, "o", "with batch normalisation")]
+    guessing = np.log(10)
+    figure = Figure(figsize=(plots.WIDTH, 2.7), layout="constrained")
+    for axes, depth in zip(figure.subplots(1, 2, sharey=True), (2, 10), strict=True):
+        axes.axhline(guessing, color=plots.BAR, linewidth=1, linestyle=plots.DASHES)
+        for batch_norm, colour, marker, label in shown:
+            recipe = Recipe(hidden=(64,) * depth, batch_norm=batch_norm)
+            losses = [_loss_after_steps(recipe.network(seed=0), rate, train_set) for rate in rates]
+            losses = np.where(np.isfinite(losses), np.minimum(losses, 2.6), 2.6)
+            axes.plot(rates, losses, marker=marker, color=colour, markersize=5, label=label)
+        axes.set(title=f"{depth} hidden layers of 64", xscale="log", ylim=(0, 2.75), xlabel="learning rate")
+        axes.set_xticks(rates, [f"{rate:g}" for rate in rates])
+        axes.minorticks_off()
+    first, second = figure.axes
+    first.set(ylabel="loss, steps 271 to 300")
+    second.text(0.003, guessing + 0.05, "guessing", va="bottom", fontsize=8, color=plots.GREY)
+    second.text(0.8, 2.6, "diverged", ha="right", va="center", fontsize=8, color=plots.VERMILION)
+    first.legend(frameon=False, loc="center", bbox_to_anchor=(0.43, 0.6), fontsize=8)
+    return figure
+
+
+def _loss_after_steps(network: NeuralNetwork, learning_rate: float, train_set: Dataset) -> float:
+    random, optimizer, losses = np.random.default_rng(0), optimizers.SGD(learning_rate), []
+    with np.errstate(over="ignore", invalid="ignore"):  # some diverge: that is what is shown
+        for _ in range(300):
+            batch = random.integers(0, len(train_set.images), 100)
+            losses.append(network.loss_and_gradients(train_set.images[batch], train_set.labels[batch]))
+            optimizer.step(network.parameters, network.gradients)
+    return float(np.mean(losses[-30:]))
 
 
 # -- a terminal ------------------------------------------------------------------------------------------------
