@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from commands import Commands
 from digits import Dataset, load_mnist
 from digits.datasets import export
 from digits.model_files import load_model, save_model
-from digits.recipes import RECIPES, Recipe
+from digits.recipes import RECIPES, USUAL_WARPS, Recipe
 
 QUICK = ("--epochs", 1, "--hidden", "16")
 
@@ -71,14 +72,24 @@ def test_every_setting_can_be_given(run: Commands, small_files: Path) -> None:
     options = {
         "recipe": "plain", "hidden": "12,11", "activation": "tanh", "dropout": 0.1, "optimizer": "nesterov",
         "learning-rate": 0.02, "schedule": "cosine", "weight-decay": 0.001, "weight-average": 0.9, "batch-size": 50,
-        "epochs": 1, "validation": 60, "seed": 4,
+        "epochs": 1, "validation": 60, "seed": 4, "convolutions": "2x3 pool 3x3 pool", "ease-off": 0.5,
     }  # fmt: skip
-    assert run("train", *(str(part) for name, value in options.items() for part in (f"--{name}", value))).status == 0
+    given = [str(part) for name, value in options.items() for part in (f"--{name}", value)]
+    assert run("train", *given, "--batch-norm", "--augment").status == 0
     recipe = load_model("model.pkl").recipe
     assert recipe == Recipe(
         name="custom", hidden=(12, 11), activation="tanh", dropout=0.1, optimizer="nesterov", learning_rate=0.02,
         schedule="cosine", weight_decay=0.001, weight_average=0.9, batch_size=50, epochs=1, validation=60,
+        convolutions="2x3 pool 3x3 pool", batch_norm=True, ease_off=0.5, augmentation=USUAL_WARPS,
     )  # fmt: skip
+
+
+def test_what_a_recipe_has_can_be_left_out(run: Commands, small_files: Path) -> None:
+    run("train", *QUICK, "--convolutions", "2x3 pool", "--batch-norm", "--augment", "--json")
+    result = run("train", *QUICK, "--no-batch-norm", "--no-augment", "--convolutions", "", "--json")
+    assert json.loads(result.output)["parameters"] == 784 * 16 + 16 + 160 + 10
+    recipe = load_model("model.pkl").recipe
+    assert recipe == RECIPES["quick"].changed(epochs=1, hidden=(16,))
 
 
 def test_another_optimizer_brings_its_own_learning_rate_and_decay(run: Commands, small_files: Path) -> None:
@@ -115,15 +126,82 @@ def test_evaluate_measures_the_shipped_model_as_its_file_says(run: Commands) -> 
     assert len(printed["per_digit"]) == 10
     assert printed["error_percent"] == pytest.approx(100 * (1 - printed["accuracy"]))
     assert printed["accuracy"] == pytest.approx(load_model("quick").results["test_accuracy"], abs=2e-4)
+    assert printed["temperature"] == load_model("quick").network.temperature
+    assert {"corruptions", "attacks", "compared"}.isdisjoint(printed)
 
 
-def test_evaluate_draws_five_figures(run: Commands, small_files: Path) -> None:
-    assert run("evaluate", "--plots", "figures").status == 0
-    names = {path.name for path in Path("figures").iterdir()}
-    assert names == {
-        "accuracy_by_digit.png", "confusion_matrix.png", "first_layer_weights.png", "reliability_diagram.png",
-        "worst_mistakes.png",
-    }  # fmt: skip
+FIGURES = {
+    "accuracy_by_digit.png", "confusion_matrix.png", "first_layer_weights.png", "hidden_layer_map.png",
+    "reliability_diagram.png", "risk_coverage.png", "worst_mistakes.png",
+}  # fmt: skip
+ROBUSTNESS_FIGURES = {"corruption_errors.png", "corruption_examples.png", "attack_errors.png"}
+
+
+def test_evaluate_measures_corruptions_and_attacks_of_models_side_by_side(run: Commands, small_files: Path) -> None:
+    first = Recipe(hidden=(4,)).network(seed=0)
+    first.temperature = 1.25
+    save_model("mine.pkl", first)
+    extras = ("--corruptions", "--attacks", "--compare", "quick")
+    result = run("evaluate", "--model", "mine.pkl", *extras, "--plots", "figures", "--json")
+    assert result.status == 0
+    printed = json.loads(result.output)
+    assert printed["temperature"] == 1.25
+    assert list(printed["compared"]) == ["quick"]
+    measured = printed["compared"]["quick"]
+    assert measured["temperature"] == load_model("quick").network.temperature
+    for of_model in (printed, measured):
+        kinds = {kind: error for kind, error in of_model["corruptions"].items() if kind not in ("clean", "mean")}
+        assert len(kinds) == 15
+        assert of_model["corruptions"]["mean"] == pytest.approx(sum(kinds.values()) / 15)
+        attacks = [(error["attack"], error["epsilon"]) for error in of_model["attacks"]]
+        assert attacks == [("none", 0), *((name, e) for name in ("FGSM", "PGD") for e in (0.1, 0.2, 0.3))]
+        assert of_model["attacks"][0]["error_percent"] == of_model["corruptions"]["clean"]
+    assert printed["corruptions"]["clean"] == printed["error_percent"]
+    assert measured["corruptions"]["mean"] > measured["corruptions"]["clean"]
+    assert measured["attacks"][-1]["error_percent"] > 90
+    assert {path.name for path in Path("figures").iterdir()} == FIGURES | ROBUSTNESS_FIGURES
+
+
+def test_evaluate_prints_a_table_with_a_column_for_each_model(run: Commands, small_files: Path) -> None:
+    save_model("mine.pkl", Recipe(hidden=(4,)).network(seed=0))
+    output = run("evaluate", "--attacks", "--compare", "mine.pkl").output
+    (heading,) = (line for line in output.splitlines() if line.split()[:2] == ["attack", "epsilon"])
+    assert heading.split()[2:] == ["quick", "mine.pkl"]
+    assert "PGD" in output
+    assert "canny edges" not in output
+
+
+COMPARED = [
+    (("--compare", "quick"), "--corruptions"),
+    (("--attacks", *5 * ("--compare", "quick")), "at most"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "words"), COMPARED)
+def test_comparing_without_a_table_or_with_too_many_is_wrong_usage(
+    run: Commands, arguments: tuple[str, ...], words: str
+) -> None:
+    result = run("evaluate", *arguments)
+    assert result.status == 2
+    assert words in result.errors
+
+
+def test_evaluate_loads_scipy_only_for_corruptions(small_files: Path) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "digits", "evaluate", "--attacks", "--json"]
+    imported = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    assert "numpy" in imported
+    assert "scipy" not in imported
+    assert "skimage" not in imported
+
+
+def test_corruptions_say_what_to_install_before_any_work(run: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "digits.corruptions", raising=False)
+    monkeypatch.setitem(sys.modules, "skimage.feature", None)
+    result = run("evaluate", "--corruptions")
+    assert result.status == 1
+    assert result.errors == (
+        'Error: corruptions need SciPy and scikit-image; install them with: pip install "digits[robustness]"\n'
+    )
 
 
 def test_predict_answers_from_any_folder(run: Commands, mnist: tuple[Dataset, Dataset]) -> None:
@@ -161,10 +239,22 @@ def test_predict_shows_the_digit_its_probabilities_and_the_verdict(run: Commands
     assert "\x1b" not in output  # no colours where there is no terminal
 
 
-def test_explain_prints_parts_that_add_up(run: Commands) -> None:
-    result = run("explain", 18, "--plot", "why.png")
-    margin, pixels, biases = (float(part.split()[-1]) for part in result.output.replace(":", ",").split(",")[1:])
-    assert margin == pytest.approx(pixels + biases, abs=0.002)
+def numbers(text: str) -> list[float]:
+    return [float(number) for number in re.findall(r"[-+]?\d+\.\d+", text)]
+
+
+@pytest.mark.parametrize("recipe", [Recipe(convolutions="3x5 pool 4x3 pool", hidden=(8,), batch_norm=True), Recipe()])
+def test_explain_prints_parts_that_add_up(run: Commands, small_files: Path, small_set: Dataset, recipe: Recipe) -> None:
+    save_model("model.pkl", recipe.network(seed=0))
+    export(Dataset(small_set.images[:50], small_set.labels[:50]), "train", "csv", "other")
+    result = run("explain", 18, "--plot", "why.png", "--train-data", "other/train.csv")
+    assert result.status == 0
+    assert "50 training images: other/train.csv" in result.errors
+    margin, gradient, integrated = result.output.splitlines()
+    assert numbers(margin) == pytest.approx([sum(numbers(gradient))], abs=0.002)
+    assert numbers(margin) == pytest.approx([sum(numbers(integrated))], abs=0.002)
+    assert len(numbers(gradient)) == 2
+    assert len(numbers(integrated)) == 3
     assert picture_width("why.png") >= 800
 
 
@@ -314,6 +404,11 @@ BAD_INPUT = [
     (("predict", "0", "--plot", "answers.docx"), "must end in"),
     (("predict", "0", "--plot", "text.png/x.png"), "text.png"),
     (("explain", "0-3", "--plot", "why.png"), "takes one image"),
+    (("explain", "0", "--plot", "why.png", "--train-data", "unlabelled.csv"), "no labels"),
+    (("evaluate", "--test-data", "unlabelled.csv", "--corruptions", "--plots", "figures"), "no labels"),
+    (("evaluate", "--test-data", "one.csv", "--attacks", "--compare", "no-such.pkl"), "no model"),
+    (("evaluate", "--test-data", "one.csv", "--attacks", "--compare", "quick"), "compared with itself"),
+    (("evaluate", "--test-data", "one.csv", "--attacks", "--compare", "huge-weights.pkl"), "not finite numbers"),
     (("evaluate", "--test-data", "unlabelled.csv"), "no labels"),
     (("evaluate", "--test-data", "a-folder"), "folder"),
     (("evaluate", "--test-data", "no-such.csv"), "no-such.csv"),
@@ -326,6 +421,9 @@ BAD_INPUT = [
     (("train", "--hidden", "0"), "at least 1 unit"),
     (("train", "--hidden", "1000000"), "too large"),
     (("train", "--recipe", "swift"), "no recipe named 'swift'"),
+    (("train", "--convolutions", "5x5x5"), "words like 32x5"),
+    (("train", "--convolutions", "pool pool pool pool pool"), "do not fit"),
+    (("train", "--ease-off", "2"), "0…1; got 2"),
     (("train", "--model", "text.png/model.pkl"), "cannot write"),
     (("train", "--model", "a-folder"), "cannot write"),
     (("train", "--plots", "text.png"), "text.png"),

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from commands import PROJECT
+from digits.menu import describe_layers
 from digits.model_files import load_model, save_model
-from digits.recipes import Recipe
+from digits.recipes import RECIPES, Recipe
 
 pty = pytest.importorskip("pty")  # not on Windows
 
@@ -88,7 +89,7 @@ def test_retraining_replaces_the_model_with_the_users_own_data(small_files: Path
     assert "epoch 18/18" in result.stderr
     model = load_model(small_files / "model.pkl")
     assert model.data == "data/train.csv"
-    assert f"{model.results['test_accuracy']:.2%} right on its test set; layers of 784-256-128-10" in result.stdout
+    assert f"{model.results['test_accuracy']:.2%} right on its test set; layers: 784-256-128-10" in result.stdout
     assert "test image 0:" in result.stdout
 
 
@@ -98,6 +99,23 @@ def test_a_damaged_model_does_not_keep_anybody_from_retraining(small_files: Path
     assert "no model that can be read" in result.stdout
     assert "test image 0:" in result.stdout
     assert load_model(small_files / "model.pkl").seed == 0
+
+
+CONVOLUTIONAL = Recipe(convolutions="4x5 pool 6x3 3x1 pool", hidden=(8,), batch_norm=True, dropout=0.1)
+
+
+@pytest.mark.parametrize("recipe", [*RECIPES.values(), CONVOLUTIONAL], ids=lambda recipe: recipe.name)
+def test_a_network_is_described_as_its_recipe_describes_it(recipe: Recipe) -> None:
+    network = recipe.network(seed=0)
+    assert describe_layers(network) == recipe.describe()
+    assert describe_layers(network.folded()) == recipe.describe()
+
+
+def test_the_menu_works_with_a_convolutional_model(folder: Path) -> None:
+    save_model(folder / "model.pkl", CONVOLUTIONAL.network(seed=0), recipe=CONVOLUTIONAL)
+    output = type_into("1\n0 1\n3\n", folder).stdout
+    assert "layers: conv 5×5×4 – pool – conv 3×3×6 – conv 1×1×3 – pool – 8 – 10\n" in output
+    assert re.findall(r"test image (\d+): \d", output) == ["0", "1"]
 
 
 class Terminal:

@@ -169,7 +169,7 @@ def checkpoint() -> dict[str, Any]:
         "parameters": network.parameters.copy(),
         "random": network.random.bit_generator.state,
         "optimizer": optimizer.state(),
-        "average": None,
+        "averages": [],
         "learning_rate": 0.1,
         "history": [{"epoch": epoch, "loss": 0.1 * epoch, "validation_loss": None} for epoch in range(3000)],
     }

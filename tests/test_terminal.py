@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
@@ -13,7 +14,15 @@ from rich.console import Console
 
 from digits.evaluation import Evaluation
 from digits.recipes import RECIPES, Recipe
-from digits.terminal import draw_image, show_attacks, show_corruptions, show_evaluation, show_models, show_recipes
+from digits.terminal import (
+    draw_image,
+    show_attacks,
+    show_corruptions,
+    show_evaluation,
+    show_models,
+    show_recipes,
+    show_work,
+)
 from digits.terminal.console import duration
 
 if TYPE_CHECKING:
@@ -136,22 +145,20 @@ def test_half_a_mistake_is_told_where_equal_confidence_leaves_the_order_open() -
 
 def model(**results: float) -> TrainedModel:
     """Stands in for a model: its summary is all that is shown."""
-    about = {"recipe": None, "seed": None, "parameters": 1_234_567, "bytes": 4_938_268, **results}
+    size = {"parameters": 1_234_567, "bytes": 4_938_268}
+    about = {"recipe": None, "seed": None, "temperature": 1.0, **size, **results}
     return cast("TrainedModel", SimpleNamespace(summary=lambda: about))
 
 
 def test_a_model_of_which_nothing_is_known_is_listed_all_the_same() -> None:
     lines = printed(lambda console: show_models({"mine": model()}, console))
-    assert row(lines, "mine") == ["mine", "–", "–", "1,234,567", "4,938", "kB", "–", "–"]
+    assert row(lines, "mine") == ["mine", "–", "–", "1,234,567", "4,938", "kB", "–", "–", "1.00"]
 
 
-def test_temperatures_have_a_column_once_one_model_has_one() -> None:
+def test_a_model_is_listed_with_error_size_time_seed_and_temperature() -> None:
     fitted = model(recipe="cnn", seed=3, test_error_percent=0.42, train_seconds=3410, temperature=1.0849)
-    lines = printed(lambda console: show_models({"cnn": fitted, "old": model()}, console))
-    assert row(lines, "cnn")[2:] == ["0.42", "%", "1,234,567", "4,938", "kB", "57", "min", "3", "1.08"]
-    assert row(lines, "old")[-2:] == ["–", "–"]
-    assert "temperature" in words(lines)
-    assert "temperature" not in words(printed(lambda console: show_models({"old": model()}, console)))
+    lines = printed(lambda console: show_models({"cnn": fitted}, console))
+    assert row(lines, "cnn") == ["cnn", "cnn", "0.42", "%", "1,234,567", "4,938", "kB", "57", "min", "3", "1.08"]
 
 
 NETWORK = "conv 5×5×16 – pool – conv 5×5×32 – pool – 128 – 10"
@@ -175,9 +182,9 @@ def test_of_a_recipe_no_word_is_left_out(width: int) -> None:
 
 
 def test_every_recipe_there_is_can_be_shown() -> None:
-    lines = printed(lambda console: show_recipes(list(RECIPES.values()), console))
+    lines = printed(lambda console: show_recipes(list(RECIPES.values()), console), width=200)
     for name in RECIPES:
-        assert row(lines, name)
+        assert RECIPES[name].describe() in " ".join(row(lines, name))
 
 
 MODELS = ("quick", "plain", "standard", "best-mlp", "cnn", "best-cnn", "ensemble", "mine")
@@ -249,3 +256,47 @@ def test_a_terminal_without_unicode_or_colours_gets_every_table(table: str) -> N
     lines = printed(TABLES[table], encoding="ascii")
     assert words(lines)
     assert "\x1b" not in "".join(lines)
+
+
+# -- work that takes its time
+
+
+def terminal() -> Console:
+    screen = {"TERM": "xterm"}  # whatever the tests themselves run in
+    return Console(file=io.StringIO(), width=60, force_terminal=True, color_system=None, _environ=screen)
+
+
+def wait_for(text: str, console: Console) -> None:
+    deadline = time.monotonic() + 30
+    while text not in console.file.getvalue():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("parts", [None, 3])
+def test_work_is_shown_on_a_terminal_and_gone_when_it_is_done(parts: int | None) -> None:
+    console = terminal()
+    with show_work("reading 3 images", console, parts, patience=0) as advance:
+        advance()
+        wait_for("reading 3 images", console)
+    assert console.file.getvalue().endswith("\x1b[2K")  # the line is erased
+
+
+def test_work_that_is_interrupted_leaves_nothing_behind_either() -> None:
+    console = terminal()
+
+    def work() -> None:
+        with show_work("reading", console, patience=0):
+            wait_for("reading", console)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert console.file.getvalue().endswith("\x1b[2K")
+
+
+@pytest.mark.parametrize("console", [terminal(), Console(file=io.StringIO())], ids=["soon done", "through a pipe"])
+def test_nothing_is_shown_of_work_that_is_soon_done_or_has_no_terminal(console: Console) -> None:
+    with show_work("reading 3 images", console, parts=1, patience=0 if not console.is_terminal else 3600) as advance:
+        advance()
+    assert console.file.getvalue() == ""

@@ -53,9 +53,9 @@ class Committee:
         """``(n, 10)``: the mean of the probabilities. Images as a network takes them."""
         inputs = as_inputs(images, (SIDE, SIDE), np.dtype(np.float32))
         shape = (2, *inputs.shape)
-        views = [inputs]
-        for coordinates in np.moveaxis(_view_coordinates(self.views - 1), 1, 0):
-            views.append(warp(inputs, np.broadcast_to(coordinates[:, np.newaxis], shape)).clip(0, 1))
+        warps = np.moveaxis(_view_coordinates(self.views - 1), 1, 0)
+        places = (np.broadcast_to(coordinates[:, np.newaxis], shape) for coordinates in warps)
+        views = [inputs, *(warp(inputs, coordinates).clip(0, 1) for coordinates in places)]
         answers = [network.predict_proba(view) for network in self.networks for view in views]
         mean: Array = np.mean(answers, axis=0)
         return mean

@@ -14,7 +14,9 @@ from rich.text import Text
 
 from digits.datasets import Dataset, describe_source, load_test, load_train
 from digits.errors import DigitsError, Interrupted
+from digits.layers import AvgPool2D, Conv2D, Dense, Layer, MaxPool2D
 from digits.model_files import TrainedModel, load_model
+from digits.neural_network import NeuralNetwork
 from digits.predictions import Prediction, answer, columns, from_test_set, parse_indices
 from digits.recipes import RECIPES
 from digits.runs import Run, checkpoint_path, find_interruption
@@ -23,6 +25,23 @@ from digits.version import __version__
 
 FIGURE = Path("figures") / "predictions.png"
 RECIPE = "quick"  # what "retrain" follows
+
+
+def describe_layers(network: NeuralNetwork) -> str:
+    """The layers as ``Recipe.describe`` has them, but of the network itself: a file may claim any recipe."""
+    words = [word for layer in network.layers if (word := _describe_layer(layer))]
+    if len(network.input_shape) == 1 and all(word.isdecimal() for word in words):
+        return "-".join([str(network.input_shape[0]), *words])
+    return " – ".join(words)
+
+
+def _describe_layer(layer: Layer) -> str:
+    """A word or two for a layer that shapes the network; none for the others."""
+    if isinstance(layer, Dense):
+        return str(layer.units)
+    if isinstance(layer, Conv2D):
+        return f"conv {layer.size}×{layer.size}×{layer.filters}"
+    return "pool" if isinstance(layer, AvgPool2D | MaxPool2D) else ""
 
 
 class Menu:
@@ -79,13 +98,11 @@ class Menu:
         self.console.print(f"  training data  {describe_source('train')}")
 
     def _show_model(self, model: TrainedModel) -> None:
-        units = (array.shape[-1] for name, array in model.network.named_parameters() if name.endswith("weights"))
-        layers = "-".join(map(str, (784, *units)))
         accuracy = model.results.get("test_accuracy")
         known = f"{accuracy:.2%} right on its test set" if isinstance(accuracy, float) else "accuracy unknown"
         recipe = model.recipe.name if model.recipe else "unknown"
         self.console.print(f"  model          {printable(model.name)} (recipe {printable(recipe)})")
-        self.console.print(f"                 {known}; layers of {layers}")
+        self.console.print(f"                 {known}; layers: {describe_layers(model.network)}")
 
     def _choices(self) -> str:
         lines = ["", "  1  Test predictions on specific image indices"]

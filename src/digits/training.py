@@ -159,11 +159,12 @@ class Training(Iterator[Event]):
         self.optimizer = recipe.make_optimizer()
         self.learning_rate = recipe.learning_rate
         self.schedule = SCHEDULES[recipe.schedule]
-        self.average: WeightAverage | None = None
+        self.averages: list[WeightAverage] = []
         self.measured = network
         if recipe.weight_average:
-            self.measured = network.astype(network.dtype)  # a second network, whose parameters are the average
-            self.average = WeightAverage(self.measured.parameters, recipe.weight_average)
+            self.measured = network.astype(network.dtype)  # a second network, all of whose numbers are averages
+            vectors = self.measured.parameters, self.measured.statistics
+            self.averages = [WeightAverage(vector, recipe.weight_average) for vector in vectors]
         self.epoch = 0  # finished epochs
         self.batch = 0  # finished batches of the epoch under way
         self.seconds = 0.0
@@ -200,8 +201,8 @@ class Training(Iterator[Event]):
             for inputs, labels in self.batches.epoch(self.epoch, self.batch, strength):
                 yield self._step(inputs, labels)
             yield self._end_epoch()
-        if self.average:
-            self.network.parameters[...] = self.average.average
+        self.network.parameters[...] = self.measured.parameters
+        self.network.statistics[...] = self.measured.statistics
         accuracy = self.history[-1].validation_accuracy
         yield Finished(self.recipe.epochs, self.steps, self.seconds, accuracy)
 
@@ -211,8 +212,8 @@ class Training(Iterator[Event]):
         loss = self.parallel.forward_backward(inputs, labels)
         self._require_finite(loss)
         self.optimizer.step(self.network.parameters, self.network.gradients)
-        if self.average:
-            self.average.update(self.network.parameters)
+        for average, vector in zip(self.averages, (self.network.parameters, self.network.statistics), strict=False):
+            average.update(vector)
         self.batch += 1
         self.loss_sum += loss
         self.epoch_seconds += perf_counter() - self._began
@@ -227,7 +228,6 @@ class Training(Iterator[Event]):
 
     def _end_epoch(self) -> EpochEnd:
         """Measure the network and go on to the next epoch."""
-        self.measured.statistics[...] = self.network.statistics
         sample_loss, train_accuracy = self._measure(*self.sample)
         self._require_finite(sample_loss)  # the last step's update has met no loss yet
         validation_loss = validation_accuracy = None
@@ -268,7 +268,7 @@ class Training(Iterator[Event]):
             "statistics": self.network.statistics.copy(),
             "random": self.parallel.random_states(),
             "optimizer": self.optimizer.state(),
-            "average": self.average.average.copy() if self.average else None,
+            "averages": [average.average.copy() for average in self.averages],
             "learning_rate": self.learning_rate,
             "epoch": self.epoch,
             "batch": self.batch,
@@ -295,8 +295,8 @@ class Training(Iterator[Event]):
             saved["parameters"],
             *(value for value in saved["optimizer"].values() if isinstance(value, np.ndarray)),
         ]
-        if self.average:
-            vectors.append(saved["average"])
+        if self.averages:
+            vectors.append(saved["averages"][0])
         if any(vector.shape != self.network.parameters.shape for vector in vectors):
             raise ValueError("vectors of another length than the parameters")
         epoch, batch = saved["epoch"], saved["batch"]
@@ -306,9 +306,9 @@ class Training(Iterator[Event]):
         self.network.parameters[...] = saved["parameters"]
         self.parallel.restore(saved["random"], saved["statistics"])
         self.optimizer.restore(saved["optimizer"])
-        if self.average:
-            self.average.average[...] = saved["average"]
-            self.average.steps = saved["optimizer"]["steps"]
+        for average, vector in zip(self.averages, saved["averages"], strict=True):
+            average.average[...] = vector
+            average.steps = saved["optimizer"]["steps"]
         self.learning_rate = float(saved["learning_rate"])
         self.epoch, self.batch = int(epoch), int(batch)
         self.loss_sum, self.seconds = float(saved["loss_sum"]), float(saved["seconds"])

@@ -1,7 +1,10 @@
-"""The progress of a training."""
+"""What moves on a terminal while something takes its time: a training, or other work."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Timer
 from time import monotonic
 from typing import Self
 
@@ -11,6 +14,40 @@ from digits.terminal.console import duration
 from digits.training import EpochEnd, Event, Step, Training
 
 FRAME_SECONDS = 0.1  # between two pictures of the progress bar
+PATIENCE = 1.0  # seconds that work may take without a word
+
+
+@contextmanager
+def show_work(
+    what: str, console: Console, parts: int | None = None, patience: float = PATIENCE
+) -> Iterator[Callable[[], None]]:
+    """Show on a terminal, once a block takes longer, what it does and for how long already; elsewhere nothing.
+
+    Args:
+        what: is done, e.g. "reading 10,000 images".
+        console: where to; the block may print nothing there.
+        parts: of the work, where they are counted.
+        patience: seconds before anything is shown.
+
+    Yields:
+        A function to call after each part.
+    """
+    if not console.is_interactive:
+        yield lambda: None
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(bar_width=24), TimeElapsedColumn()
+    progress = Progress(*columns, console=console, transient=True)
+    task = progress.add_task(what, total=parts)
+    later = Timer(patience, progress.start)
+    later.start()
+    try:
+        yield lambda: progress.advance(task)
+    finally:
+        later.cancel()
+        later.join()
+        progress.stop()
 
 
 class TrainingDisplay:

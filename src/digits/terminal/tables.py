@@ -46,30 +46,21 @@ def show_recipes(recipes: Sequence[Recipe], console: Console) -> None:
     table.columns[1].min_width = 24  # characters, or a long network would take a line a word
     for recipe in recipes:
         expected = recipe.expected()
-        about = Text.assemble(_network(recipe), "\n", (recipe.about, "dim"))
+        about = Text.assemble(recipe.describe(), "\n", (recipe.about, "dim"))
         error = f"{expected['test_error_percent']:.2f} %" if expected else "–"
         time = duration(expected["train_seconds"]) if expected else "–"
         table.add_row(recipe.name, about, error, time)
     print_table(table, console)
 
 
-def _network(recipe: Recipe) -> str:
-    """The network in short: as the recipe describes it, or else the sizes of its layers."""
-    if hasattr(recipe, "describe"):
-        return str(recipe.describe())
-    return "-".join(map(str, (784, *recipe.hidden, 10)))
-
-
 def show_models(models: Mapping[str, TrainedModel], console: Console) -> None:
-    """Print the shipped models; their temperatures only if any has one."""
-    abouts = {name: model.summary() for name, model in models.items()}
-    columns = ["model", "recipe", "test error", "parameters", "size", "trained in", "seed"]
-    if any(about.get("temperature") is not None for about in abouts.values()):
-        columns.append("temperature")
+    """Print the shipped models: what each reaches, how large it is, and where it came from."""
+    columns = ("model", "recipe", "test error", "parameters", "size", "trained in", "seed", "temperature")
     table = make_table(*columns, text_columns=2)
-    for name, about in abouts.items():
-        error, seconds, temperature = map(about.get, ("test_error_percent", "train_seconds", "temperature"))
-        cells = [
+    for name, model in models.items():
+        about = model.summary()
+        error, seconds = about.get("test_error_percent"), about.get("train_seconds")
+        table.add_row(
             name,
             about["recipe"] or "–",
             "–" if error is None else f"{error:.2f} %",
@@ -77,7 +68,6 @@ def show_models(models: Mapping[str, TrainedModel], console: Console) -> None:
             f"{about['bytes'] / 1000:,.0f} kB",
             "–" if seconds is None else duration(seconds),
             "–" if about["seed"] is None else str(about["seed"]),
-            "–" if temperature is None else f"{temperature:.2f}",
-        ]
-        table.add_row(*cells[: len(columns)])
+            f"{about['temperature']:.2f}",
+        )
     print_table(table, console)

@@ -1,0 +1,146 @@
+"""The tables of the manual, made from what was measured, so that nobody copies a figure by hand.
+
+``docs/runs`` has what ``digits train --json`` and ``digits evaluate --json`` printed, a file a run. In a page, a table
+stands between ``<!-- table: NAME -->`` and ``<!-- end -->``; ``make_outputs.py`` writes it there, and a test compares.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from benchmarks import report
+from digits.model_files import shipped_models
+from digits.recipes import RECIPES
+
+DOCS = Path(__file__).parent
+RUNS = DOCS / "runs"
+TABLE = re.compile(r"(<!-- table: (?P<name>[\w-]+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
+Results = dict[str, Any]
+
+
+def with_tables(text: str) -> str:
+    """The page, each of its tables as it should be."""
+    return TABLE.sub(lambda match: f"{match[1]}{TABLES[match['name']]()}{match[3]}", text)
+
+
+def runs(recipe: str) -> list[Results]:
+    """What was measured with a recipe, seed by seed."""
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in RUNS.glob(f"train-{recipe}-[0-9]*.json")]
+    return sorted(found, key=lambda run: int(run["seed"]))
+
+
+def measured(recipe: str) -> dict[str, float]:
+    """The means over the seeds, as ``digits.recipes.MEASURED`` has them."""
+    of_recipe = runs(recipe)
+    return {
+        "test_error_percent": round(mean(run["test_error_percent"] for run in of_recipe), 2),
+        "train_seconds": round(mean(run["train_seconds"] for run in of_recipe), 1),
+    }
+
+
+def recipes_table() -> str:
+    """Error and time of each recipe: means, spread, extremes."""
+    rows = []
+    for name, recipe in RECIPES.items():
+        of_recipe = runs(name)
+        errors = [run["test_error_percent"] for run in of_recipe]
+        seconds = [run["train_seconds"] for run in of_recipe]
+        spread = f" ± {stdev(errors):.2f}" if len(errors) > 1 else ""
+        time = f"{duration(mean(seconds))} ({duration(min(seconds))} to {duration(max(seconds))})"
+        seeds = f"{len(errors)} seeds" if len(errors) > 1 else "1 seed"
+        rows.append(
+            [name, recipe.describe(), f"{of_recipe[0]['parameters']:,}", f"{mean(errors):.2f} %{spread}", seeds, time]
+        )
+    return table(["recipe", "network", "parameters", "test error", "of", "training time"], rows)
+
+
+def seeds_table() -> str:
+    """Each run."""
+    rows = [
+        [name, str(run["seed"]), f"{run['test_error_percent']:.2f} %", duration(run["train_seconds"])]
+        for name in RECIPES
+        for run in runs(name)
+    ]
+    return table(["recipe", "seed", "test error", "training time"], rows)
+
+
+def evaluations() -> dict[str, Results]:
+    """What ``digits evaluate`` printed of the shipped models."""
+    return {
+        name: json.loads((RUNS / f"evaluate-{name}.json").read_text(encoding="utf-8"))
+        for name in ordered(shipped_models())
+    }
+
+
+def sureness_table() -> str:
+    """How sure the shipped models are."""
+    rows = []
+    for name, found in evaluations().items():
+        mistakes = round(found["count"] * found["error_percent"] / 100)
+        left = [f"{found['errors_at_coverage'][coverage]:.0f}" for coverage in ("0.99", "0.95")]
+        error = f"{100 * found['expected_calibration_error']:.2f} %"
+        rows.append([name, f"{found['temperature']:.2f}", error, str(mistakes), *left])
+    heads = ["model", "temperature", "calibration error", "mistakes", "left at 99 % answered", "at 95 %"]
+    return table(heads, rows)
+
+
+def corruptions_table() -> str:
+    """Errors by corruption and model."""
+    columns = {name: json.loads((RUNS / f"corruptions-{name}.json").read_text(encoding="utf-8")) for name in COMPARED}
+    kinds = list(next(iter(columns.values()))["corruptions"])
+    rows = [
+        [kind.replace("_", " "), *(f"{found['corruptions'][kind]:.1f}" for found in columns.values())] for kind in kinds
+    ]
+    return table(["test error in %", *columns], rows)
+
+
+def attacks_table() -> str:
+    """Errors by attack and model."""
+    rows = []
+    for name, found in evaluations().items():
+        if attacks := found.get("attacks"):
+            rows.append([name, *(f"{error:.1f}" for pairs in attacks.values() for _, error in pairs)])
+            heads = [f"{attack} {epsilon:g}" for attack, pairs in attacks.items() for epsilon, _ in pairs]
+    return table(["test error in %", *heads], rows)
+
+
+def benchmark_table() -> str:
+    """The benchmarks, and where they were measured."""
+    found = json.loads((DOCS.parent / "benchmarks" / "results.json").read_text(encoding="utf-8"))
+    return f"{report.markdown(found['rows'])}\nMeasured on: {report.describe_machine(found['machine'])}.\n"
+
+
+def ordered(names: Any) -> list[str]:
+    """In the order of the recipes."""
+    return [name for name in RECIPES if name in names]
+
+
+def duration(seconds: float) -> str:
+    """``10.2 s`` or ``4 min 10 s``."""
+    whole = round(seconds)
+    return f"{seconds:.1f} s" if seconds < 60 else f"{whole // 60} min {whole % 60:02d} s"
+
+
+def table(heads: list[str], rows: list[list[str]]) -> str:
+    """Rows of cells as Markdown."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+COMPARED = ("standard-without-warps", "standard", "cnn-without-warps", "cnn", "best-cnn")
+TABLES: dict[str, Callable[[], str]] = {
+    "recipes": recipes_table,
+    "seeds": seeds_table,
+    "sureness": sureness_table,
+    "corruptions": corruptions_table,
+    "attacks": attacks_table,
+    "benchmarks": benchmark_table,
+}
