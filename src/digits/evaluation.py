@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf, sqrt
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -21,15 +21,27 @@ from digits.activations import Array, softmax
 from digits.blas_threads import blas_threads
 from digits.data_preprocessing import CLASSES
 from digits.errors import NOT_FINITE, DigitsError
-from digits.neural_network import NeuralNetwork
 
 MISTAKES_LISTED = 25  # in to_dict: enough to look at, few enough to print
 COVERAGES = (0.99, 0.95)  # the shares of the images, the surest, whose mistakes are told
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.05, 20.0  # what fit_temperature looks between
 
 
-def evaluate(network: NeuralNetwork, images: Array, labels: Array) -> Evaluation:
-    """Run a network over labelled images.
+class Classifier(Protocol):
+    """What answers with probabilities, safe in several threads at once: a ``NeuralNetwork`` or a ``Committee``."""
+
+    @property
+    def inference_batch(self) -> int:
+        """How many images to answer at once."""
+        ...
+
+    def predict_proba(self, images: Array) -> Array:
+        """``(n, 10)``: the probability of each digit for each image."""
+        ...
+
+
+def evaluate(network: Classifier, images: Array, labels: Array) -> Evaluation:
+    """Run a network, or several that answer together, over labelled images.
 
     Args:
         network: with ten outputs.
@@ -43,7 +55,7 @@ def evaluate(network: NeuralNetwork, images: Array, labels: Array) -> Evaluation
     return Evaluation(finite_probabilities(network, images), np.asarray(labels))
 
 
-def finite_probabilities(network: NeuralNetwork, images: Array) -> Array:
+def finite_probabilities(network: Classifier, images: Array) -> Array:
     """``network.predict_proba(images)``, ``(n, 10)``, of a network that somebody may have trained badly.
 
     Many images are shared out among threads, each with products of its own: BLAS's threads would share out each product

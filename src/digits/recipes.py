@@ -225,6 +225,7 @@ class Recipe:
 
 
 USUAL_WARPS = Augmentation(rotation=10, scale=0.12, shear=0.1, shift=1.5, elastic=1.0, smoothness=4)
+WARPS_AND_LIGHT = replace(USUAL_WARPS, light=0.1)
 
 RECIPES = {
     recipe.name: recipe
@@ -250,6 +251,52 @@ RECIPES = {
             learning_rate=0.1,
             batch_size=32,
             epochs=10,
+        ),
+        Recipe(
+            name="standard",
+            about="quick's network on images that are warped and lit anew in every epoch",
+            hidden=(256, 128),
+            optimizer="adamw",
+            learning_rate=4e-3,
+            schedule="one-cycle",
+            weight_decay=0.05,
+            batch_size=256,
+            epochs=120,
+            weight_average=0.998,
+            augmentation=WARPS_AND_LIGHT,
+            validation=0,
+        ),
+        Recipe(
+            name="cnn",
+            about="a small convolutional network with batch normalisation",
+            convolutions="24x5 pool 48x3 48x3 pool 64x3 pool",
+            hidden=(64,),
+            batch_norm=True,
+            optimizer="adamw",
+            learning_rate=3e-3,
+            schedule="one-cycle",
+            weight_decay=0.05,
+            batch_size=100,
+            epochs=27,
+            weight_average=0.999,
+            augmentation=WARPS_AND_LIGHT,
+            validation=0,
+        ),
+        Recipe(
+            name="best-cnn",
+            about="a larger one, trained for longer",
+            convolutions="32x5 pool 64x3 64x3 pool 128x3 pool",
+            hidden=(128,),
+            batch_norm=True,
+            optimizer="adamw",
+            learning_rate=3e-3,
+            schedule="one-cycle",
+            weight_decay=0.05,
+            batch_size=100,
+            epochs=50,
+            weight_average=0.999,
+            augmentation=WARPS_AND_LIGHT,
+            validation=0,
         ),
     )
 }

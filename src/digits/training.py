@@ -28,7 +28,7 @@ from digits.neural_network import NeuralNetwork
 from digits.optimizers import SCHEDULES, WeightAverage
 from digits.recipes import Recipe
 
-LARGE_STEP = 200_000_000  # multiplications of a forward pass over a batch, from which a second thread pays always
+LARGE_STEP = 100_000_000  # multiplications of a forward pass over a batch, from which a second thread pays always
 
 TRAIN_SAMPLE = 2_500  # training images that an epoch's end is measured on: enough to see overfitting by
 

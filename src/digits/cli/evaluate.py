@@ -17,12 +17,27 @@ if TYPE_CHECKING:
     from digits.evaluation import Evaluation
     from digits.neural_network import NeuralNetwork
 
+MOST_VIEWS = 100
 MOST_COMPARED = 4  # beside the first: figures tell five models apart
 
 
 @click.command()
 @model_option
 @test_data_option
+@click.option(
+    "--with",
+    "partners",
+    multiple=True,
+    metavar="FILE|NAME",
+    help="Another model to answer together with the first: the mean of their probabilities. May be repeated.",
+)
+@click.option(
+    "--views",
+    type=click.IntRange(1, MOST_VIEWS),
+    default=1,
+    metavar="N",
+    help="Average over N views of each image: itself and slight warps of it. [default: 1]",
+)
 @click.option("--corruptions", is_flag=True, help="Measure on fifteen kinds of spoilt images, too.")
 @click.option("--attacks", is_flag=True, help="Measure on images changed on purpose (FGSM, PGD), too.")
 @click.option(
@@ -36,6 +51,8 @@ MOST_COMPARED = 4  # beside the first: figures tell five models apart
 def evaluate(
     model: str | None,
     test_data: Path | None,
+    partners: tuple[str, ...],
+    views: int,
     corruptions: bool,
     attacks: bool,
     compare: tuple[str, ...],
@@ -49,8 +66,10 @@ def evaluate(
       digits evaluate
       digits evaluate --plots figures
       digits evaluate --model mine.pkl --test-data data/test.csv --json
+      digits evaluate --model best-cnn --with cnn --views 16
       digits evaluate --corruptions --attacks --compare mine.pkl --plots figures
     """
+    from digits.committee import Committee
     from digits.datasets import load_test
     from digits.evaluation import evaluate as measure
 
@@ -60,13 +79,15 @@ def evaluate(
         raise click.UsageError(f"--compare can be given {MOST_COMPARED} times at most; got {len(compare)}.")
     if corruptions:
         import digits.corruptions  # noqa: F401  says now, not after the work, what to install
-    networks = load_networks(model, compare)
+    networks = load_networks(model, *compare)
     name, network = next(iter(networks.items()))
     test_set = load_test(test_data)
     labels = test_set.labels
     say(f"test data: {test_set.source}")
+    members = [network, *load_networks(*partners).values()] if partners else [network]
+    together = Committee(members, views) if len(members) * views > 1 else network
     with working(f"reading {len(test_set):,} images"):
-        evaluation = measure(network, test_set.images, labels)
+        evaluation = measure(together, test_set.images, labels)
     if plots:
         require_plots(plots)
     robustness = Robustness(
@@ -92,17 +113,17 @@ def evaluate(
         robustness.show(console)
 
 
-def load_networks(model: str | None, compare: tuple[str, ...]) -> dict[str, NeuralNetwork]:
-    """Load the model to evaluate and those to compare it with, by the names that tables have for them."""
+def load_networks(*names: str | None) -> dict[str, NeuralNetwork]:
+    """Load models, by the names that tables have for them."""
     from digits.model_files import load_model
 
     networks = {}
-    for wanted in (model, *compare):
+    for wanted in names:
         trained = load_model(wanted)
         say(f"model: {trained.name}")
         name = trained.name.removeprefix("shipped model ")
         if name in networks:
-            raise DigitsError(f"{name} would be compared with itself; name another model.")
+            raise DigitsError(f"{name} is named twice; name another model.")
         networks[name] = trained.network
     return networks
 
