@@ -8,21 +8,25 @@ be able to do, and does one repetition: seconds, and evidence, which are numbers
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from math import prod
 from statistics import median
 from time import perf_counter
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from benchmarks.work import CLASSES, PIXELS, SIDE, Inference, Training, Warping
+from benchmarks.work import CLASSES, PIXELS, POOL, SIDE, Inference, Training, Warping
 
 SEED = 0
+AT_ONCE = 500  # images; of more, the windows of a convolution would take gigabytes
 AFTER, DURING = "loss after the epoch", "mean loss of the epoch's steps"
 Array = NDArray[Any]
-Weights = list[tuple[Array, Array]]  # of each dense layer: weights (inputs, units), biases (units,)
+# of each layer: weights, (inputs, units) or (channels, height, width, filters), and biases, (units,) or (filters,)
+Weights = list[tuple[Array, Array]]
 Evidence = dict[str, float]
 
 
@@ -67,12 +71,15 @@ def batch_indices(work: Training) -> list[Array]:
     return [indices.copy() for _, indices in batches.epoch(0)][: work.steps]
 
 
-def initial_weights(sizes: tuple[int, ...]) -> Weights:
+def initial_weights(shapes: Iterable[tuple[int, ...]]) -> Weights:
     """The same start for all: He et al. 2015, biases 0."""
     random = np.random.default_rng(SEED)
     return [
-        (random.normal(0, np.sqrt(2 / inputs), (inputs, units)).astype(np.float32), np.zeros(units, np.float32))
-        for inputs, units in pairwise(sizes)
+        (
+            random.normal(0, np.sqrt(2 / prod(inputs)), (*inputs, outputs)).astype(np.float32),
+            np.zeros(outputs, np.float32),
+        )
+        for *inputs, outputs in shapes
     ]
 
 
@@ -83,14 +90,42 @@ def cross_entropy(probabilities: Array, labels: Array) -> float:
 
 
 def loss_of(weights: Weights, images: Array, labels: Array) -> float:
-    """The loss of a network, by the same few lines whoever trained it."""
-    x = images.astype(np.float32) / np.float32(255)
-    for w, b in weights[:-1]:
-        x = np.maximum(x @ w + b, 0)
-    w, b = weights[-1]
-    logits = (x @ w + b).astype(np.float64)
+    """The loss of a network on ``(n, 784) uint8``, by the same few lines whoever trained it."""
+    parts = np.array_split(images, -(-len(images) // AT_ONCE))
+    logits = np.concatenate([logits_of(weights, part) for part in parts]).astype(np.float64)
     probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
     return cross_entropy(probabilities / probabilities.sum(axis=1, keepdims=True), labels)
+
+
+def logits_of(weights: Weights, images: Array) -> Array:
+    """``(n, 784) uint8`` → ``(n, classes)``: convolutions first, dense layers after them."""
+    x: Array = (images.astype(np.float32) / np.float32(255)).reshape(-1, 1, SIDE, SIDE)
+    convolutions, dense = (
+        [pair for pair in weights if pair[0].ndim == 4],
+        [pair for pair in weights if pair[0].ndim == 2],
+    )
+    for w, b in convolutions:
+        x = np.maximum(max_pooled(convolved(x, w, b)), 0)
+    x = x.reshape(len(x), -1)
+    for w, b in dense[:-1]:
+        x = np.maximum(x @ w + b, 0)
+    w, b = dense[-1]
+    logits: Array = x @ w + b
+    return logits
+
+
+def convolved(images: Array, w: Array, b: Array) -> Array:
+    """``(n, channels, height, width)`` → ``(n, filters, height', width')``: each filter at each place, no padding."""
+    windows = sliding_window_view(images, w.shape[1:3], axis=(2, 3))  # (n, channels, height', width', window, window)
+    maps = np.tensordot(windows, w, axes=((1, 4, 5), (0, 1, 2))) + b
+    return np.moveaxis(maps, -1, 1)
+
+
+def max_pooled(images: Array) -> Array:
+    """``(n, channels, height, width)`` → half of the height and the width."""
+    *others, height, width = images.shape
+    pooled: Array = images.reshape(*others, height // POOL, POOL, width // POOL, POOL).max(axis=(-3, -1))
+    return pooled
 
 
 class Contender(ABC):
@@ -108,7 +143,7 @@ class Trainer(Contender):
         self.work = work
         self.images, self.labels = training_images(work.images)
         self.indices = batch_indices(work)
-        self.initial_weights = initial_weights(work.sizes)
+        self.initial_weights = initial_weights(work.weight_shapes)
         self.test_set = test_images()
         self.prepare()
 
@@ -135,7 +170,7 @@ class Trainer(Contender):
 
         The mean is the finer test of two programs for the same work. Rounding errors grow while a network learns:
         with AdamW, an epoch from weights that differ by 1e-7 ends in losses that differ by 4 % and more, while the
-        mean of the steps moves by 0.3 % at most.
+        mean of the steps moves by 0.3 % at most. With convolutions, it is 8 % and 0.6 %, whoever trains.
         """
         self.reset()
         began = perf_counter()
@@ -156,7 +191,7 @@ class Predictor(Contender):
 
     def __init__(self, work: Inference) -> None:
         self.work = work
-        self.weights = initial_weights((PIXELS, *work.hidden, CLASSES))
+        self.weights = initial_weights(pairwise((PIXELS, *work.hidden, CLASSES)))
         images, self.labels = test_images()
         whole = len(images) // work.images
         self.batches = np.split(images[: whole * work.images], whole)

@@ -102,7 +102,8 @@ def ratios(results: dict[str, Any]) -> Figure:
     beside: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "center"}
     y = 0.0
     for work in works:
-        axes.text(LABEL, y, work, fontweight="bold", **beside)
+        behind = {"color": "white", "pad": 1}  # a long heading covers the grid, not the other way round
+        axes.text(LABEL, y, work, fontweight="bold", bbox=behind, **beside)
         y += HEADING
         for row in (row for row in rows if row["work"] == work):
             draw_ratio(axes, y, row)

@@ -26,6 +26,7 @@ PEERS = {
     "digits": Peer("digits", "ours", "digits"),
     "floor": Peer("bare np.matmul", "floor", "numpy"),
     "pytorch": Peer("PyTorch, eager", "pytorch", "torch"),
+    "pytorch-channels-last": Peer("PyTorch, channels_last", "pytorch_channels_last", "torch"),
     "pytorch-compile": Peer("PyTorch, torch.compile", "pytorch_compile", "torch"),
     "jax": Peer("JAX, jitted step", "jax_step", "jax"),
     "jax-scan": Peer("JAX, whole epoch in lax.scan", "jax_scan", "jax"),
@@ -84,6 +85,11 @@ def large(images: int = 60_000) -> Training:
     return Training((1024, 512), batch_size=128, optimizer="adamw", learning_rate=1e-3, images=images)
 
 
+def convolutional(images: int = 60_000) -> Training:
+    """5×5×16 – pool – 5×5×32 – pool – 128 – 10."""
+    return Training((128,), 100, "momentum", learning_rate=0.05, images=images, filters=(16, 32))
+
+
 GROUPS = (
     Group(
         "epoch-small",
@@ -114,6 +120,14 @@ GROUPS = (
         large(),
         large(1_500),
         (Row("pytorch", 0.95), Row("pytorch-compile"), Row("jax"), Row("jax-scan"), Row("floor", 1.25)),
+        tolerances={"loss after the epoch": 0.10},  # of rounding errors; see Trainer.repeat
+    ),
+    Group(
+        "epoch-cnn",
+        "epoch 5×5×16 – pool – 5×5×32 – pool – 128 – 10, batch 100, momentum",
+        convolutional(),
+        convolutional(1_000),
+        (Row("pytorch", 1.0), Row("pytorch-channels-last"), Row("pytorch-compile")),
         tolerances={"loss after the epoch": 0.10},  # of rounding errors; see Trainer.repeat
     ),
     Group(

@@ -3,6 +3,9 @@
     python -m benchmarks.step_profile --json FILE            prints nothing, writes the profile
     python -m benchmarks.step_profile --checked --json FILE  steps by ``loss_and_gradients``, which checks every batch
 
+Batches are computed in one part, and all products in one thread of BLAS: so ``digits train`` takes a step by default,
+and only what is done in one thread can be added up.
+
 It runs with any version of ``digits`` that has layers, so that two can be compared. ``step_profile_before.json`` is of
 the code before it was made fast, by the second command. Clocks are read before and after each part; that costs a
 microsecond or two a step, most of it in what is called the rest.
@@ -17,6 +20,8 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any
+
+from threadpoolctl import threadpool_limits
 
 from benchmarks import machine
 from benchmarks.contenders import SEED, Array, initial_weights, training_images
@@ -77,6 +82,13 @@ def watch(clocks: Clocks, network: NeuralNetwork, optimizer: Optimizer) -> None:
     optimizer.step = clocks.timed("optimizer", optimizer.step)  # type: ignore[method-assign]
 
 
+def usual_step(network: NeuralNetwork, optimizer: Optimizer, inputs: Array, labels: Array) -> float:
+    """One step as ``digits.training`` takes it."""
+    loss = network.forward_backward(inputs, labels)
+    optimizer.step(network.parameters, network.gradients)
+    return loss
+
+
 def checked_step(network: NeuralNetwork, optimizer: Optimizer, inputs: Array, labels: Array) -> float:
     """One step by the method that checks what it is given."""
     loss = network.loss_and_gradients(inputs, labels)
@@ -88,7 +100,7 @@ def profile_steps(work: Training, step: Callable[..., float]) -> list[dict[str, 
     """Train, and return for each step the seconds by part, with their total."""
     images, labels = training_images(work.images)
     network, optimizer = ours.make_network(work.hidden), ours.make_optimizer(work)
-    ours.set_weights(network, initial_weights(work.sizes))
+    ours.set_weights(network, initial_weights(work.weight_shapes))
     clocks = Clocks()
     watch(clocks, network, optimizer)
     batches = clocks.timed_batches(Batches(images, labels, work.batch_size, SEED).epoch(0))
@@ -150,7 +162,8 @@ def main() -> None:
     parser.add_argument("--checked", action="store_true", help="steps by loss_and_gradients")
     parser.add_argument("--code", default="", metavar="TEXT", help="which version of digits this is, in words")
     options = parser.parse_args()
-    step = checked_step if options.checked else ours.training_step
+    step = checked_step if options.checked else usual_step
+    threadpool_limits(1)
     described = machine.describe()
     code = described.pop("commit")  # of this checkout, which need not be where digits comes from
     works = profile(quick=options.quick, step=step)

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any, ClassVar
 
 PIXELS, SIDE, CLASSES = 784, 28, 10
+WINDOW, POOL = 5, 2  # pixels along each side of a filter, and of what max-pooling takes the largest of
 
 
 @dataclass(frozen=True)
 class Training:
-    """One epoch, or its first steps, of a network 784-…-10 with ReLU and cross-entropy.
+    """One epoch, or its first steps, of a network with ReLU and cross-entropy: 784-…-10, or convolutions before that.
 
     Attributes:
-        hidden: units in each hidden layer.
+        hidden: units in each hidden dense layer.
         batch_size: images a step.
         optimizer: "momentum" (0.9) or "adamw" (weight decay 0.01).
         learning_rate: constant.
         images: MNIST's training images, cut off at this number, or continued to it with warps of them.
         steps: of the epoch; None for all of them.
+        filters: of each convolution before the dense layers: 5 × 5 without padding, then max-pooling 2 × 2, then ReLU.
     """
 
     contender: ClassVar[str] = "Trainer"
@@ -28,11 +31,22 @@ class Training:
     learning_rate: float
     images: int = 60_000
     steps: int | None = None
+    filters: tuple[int, ...] = ()
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Units of all layers, the pixels and the classes included."""
-        return (PIXELS, *self.hidden, CLASSES)
+        """Units of all dense layers, the first one's inputs and the classes included."""
+        side = SIDE
+        for _ in self.filters:
+            side = (side - WINDOW + 1) // POOL
+        maps = self.filters[-1] if self.filters else 1
+        return (maps * side**2, *self.hidden, CLASSES)
+
+    @property
+    def weight_shapes(self) -> list[tuple[int, ...]]:
+        """Of each layer that has weights: ``(channels, 5, 5, filters)`` or ``(inputs, units)``."""
+        convolutions = [(channels, WINDOW, WINDOW, filters) for channels, filters in pairwise((1, *self.filters))]
+        return [*convolutions, *pairwise(self.sizes)]
 
     @property
     def epoch_steps(self) -> int:

@@ -13,7 +13,20 @@ import numpy as np
 import pytest
 
 from digits.activations import Array
-from digits.layers import Activation, Dense, Layer, LeakyReLU, ReLU, Sigmoid, Tanh
+from digits.layers import (
+    Activation,
+    AvgPool2D,
+    BatchNorm,
+    Conv2D,
+    Dense,
+    Flatten,
+    Layer,
+    LeakyReLU,
+    MaxPool2D,
+    ReLU,
+    Sigmoid,
+    Tanh,
+)
 from digits.losses import SoftmaxCrossEntropy
 from digits.neural_network import NeuralNetwork
 from digits.optimizers import SGD, AdamW, Momentum, Nesterov, Optimizer
@@ -197,3 +210,138 @@ def test_twenty_steps_in_float32_stay_together(name: str) -> None:
         optimizer.step(network.parameters, network.gradients)
         torch_optimizer.step()
     assert_same(network.parameters, flat(model), 1e-5)
+
+
+# -- images --------------------------------------------------------------------------------------------------
+
+IMAGE = (2, 9, 10)
+IMAGE_STACKS: dict[str, Callable[[], list[Layer]]] = {
+    "convolution": lambda: [Conv2D(4, 3), Flatten(), Dense(10)],
+    "padding": lambda: [Conv2D(4, 5, padding=2), Tanh(), Conv2D(3, 4, padding=1), Flatten(), Dense(10)],
+    "the largest": lambda: [MaxPool2D(2), Flatten(), Dense(10)],
+    "the largest of three by three": lambda: [Conv2D(4, 3, padding=1), MaxPool2D(3), ReLU(), Flatten(), Dense(10)],
+    "the mean": lambda: [Conv2D(4, 2), AvgPool2D(2), Flatten(), Dense(10)],
+    "normalisation": lambda: [Conv2D(4, 3), BatchNorm(), ReLU(), Flatten(), Dense(7), BatchNorm(), Tanh(), Dense(10)],
+    "normalisation with other settings": lambda: [BatchNorm(decay=0.7, epsilon=0.01), Flatten(), Dense(10)],
+    "all": lambda: [
+        Conv2D(6, 3, padding=1), BatchNorm(), MaxPool2D(2), LeakyReLU(0.1), Conv2D(5, 3, padding=2), BatchNorm(),
+        AvgPool2D(2), Sigmoid(), Flatten(), Dense(12), BatchNorm(), ReLU(), Dense(10),
+    ],
+}  # fmt: skip
+
+
+def torch_image_layer(layer: Layer) -> Any:
+    """The same in PyTorch, where the outputs' axis is the weights' first."""
+    if isinstance(layer, Conv2D | Dense):
+        dtype = torch.from_numpy(layer.weights).dtype
+        if isinstance(layer, Conv2D):
+            channels = layer.input_shape[0]
+            module = torch.nn.Conv2d(channels, layer.filters, layer.size, padding=layer.padding, dtype=dtype)
+        else:
+            module = torch.nn.Linear(*layer.input_shape, layer.units, dtype=dtype)
+        return filled(module, np.moveaxis(layer.weights, -1, 0), layer.biases)
+    if isinstance(layer, BatchNorm):
+        kind = torch.nn.BatchNorm2d if len(layer.input_shape) == 3 else torch.nn.BatchNorm1d
+        dtype = torch.from_numpy(layer.scales).dtype
+        module = kind(layer.input_shape[0], eps=layer.epsilon, momentum=1 - layer.decay, dtype=dtype)
+        return filled(module, layer.scales, layer.shifts)
+    if isinstance(layer, MaxPool2D):
+        return torch.nn.MaxPool2d(layer.size)
+    if isinstance(layer, AvgPool2D):
+        return torch.nn.AvgPool2d(layer.size)
+    if isinstance(layer, Flatten):
+        return torch.nn.Flatten()
+    return torch_layer(layer, iter(()))
+
+
+def filled(module: Any, weights: Array, biases: Array) -> Any:
+    with torch.no_grad():
+        module.weight.copy_(torch.from_numpy(np.ascontiguousarray(weights)))
+        module.bias.copy_(torch.from_numpy(biases))
+    return module
+
+
+def image_pair(layers: list[Layer], dtype: Any) -> tuple[NeuralNetwork, Any]:
+    network = NeuralNetwork(layers, IMAGE, seed=0, dtype=dtype)
+    network.parameters += np.random.default_rng(0).normal(0, 0.2, network.parameters.shape)
+    return network, torch.nn.Sequential(*map(torch_image_layer, layers))
+
+
+def images(dtype: Any, count: int = 13, seed: int = 1) -> tuple[Array, Array]:
+    """Half of them blank where MNIST's are, at the border and here and there: the pixels of many windows tie."""
+    random = np.random.default_rng(seed)
+    pictures = random.random((count, *IMAGE))
+    pictures[::2] = np.round(pictures[::2])
+    pictures[:, :, :3], pictures[0] = 0, 0
+    return pictures.astype(dtype), random.integers(0, 10, count)
+
+
+def torch_statistics(model: Any) -> list[Array]:
+    normalisations = [module for module in model if hasattr(module, "running_mean")]
+    return [t.numpy() for module in normalisations for t in (module.running_mean, module.running_var)]
+
+
+LOOSER = {np.float64: 1e-10, np.float32: 1e-4}  # for normalisation divides by small numbers, and the sums are longer
+
+
+@PRECISIONS
+@pytest.mark.parametrize("stack", IMAGE_STACKS)
+def test_networks_of_images_have_the_same_loss_and_all_the_same_gradients(stack: str, dtype: Any) -> None:
+    network, model = image_pair(IMAGE_STACKS[stack](), dtype)
+    pictures, labels = images(dtype)
+    inputs = torch.tensor(pictures, requires_grad=True)
+    theirs = torch_loss_and_gradients(model, inputs, labels)
+    loss, logit_gradients = network.loss(network.forward(pictures), labels)
+    assert loss == pytest.approx(theirs, rel=LOOSER[dtype])
+    assert_same(network.backward(logit_gradients, need_input_gradients=True), inputs.grad.numpy(), LOOSER[dtype])
+    largest = max(float(parameter.grad.abs().max()) for parameter in model.parameters())
+    start = 0
+    for (_, ours), parameter in zip(network.named_parameters(), model.parameters(), strict=True):
+        gradients = network.gradients[start : start + ours.size].reshape(ours.shape)
+        expected = np.moveaxis(parameter.grad.numpy(), 0, -1)
+        assert np.abs(gradients - expected).max() <= LOOSER[dtype] * largest
+        start += ours.size
+
+
+@PRECISIONS
+@pytest.mark.parametrize("stack", [name for name in IMAGE_STACKS if name == "all" or "normalisation" in name])
+def test_running_averages_and_the_finished_networks_agree(stack: str, dtype: Any) -> None:
+    network, model = image_pair(IMAGE_STACKS[stack](), dtype)
+    for seed in range(5):
+        pictures, labels = images(dtype, count=7 + seed, seed=seed)
+        network.loss_and_gradients(pictures, labels)
+        torch_loss_and_gradients(model, pictures, labels)
+    theirs = torch_statistics(model)
+    assert theirs
+    for (_, ours), expected in zip(network.named_statistics(), theirs, strict=True):
+        assert_same(ours, expected, LOOSER[dtype])
+    model.eval()
+    pictures, _ = images(dtype, seed=9)
+    logits = model(torch.from_numpy(pictures)).detach().numpy()
+    assert_same(network.logits(pictures), logits, LOOSER[dtype])
+    assert_same(network.folded().logits(pictures), logits, LOOSER[dtype])
+
+
+def test_a_window_of_a_blank_image_gives_its_gradient_to_the_pixel_that_pytorch_chooses() -> None:
+    network, model = image_pair([MaxPool2D(3), Flatten(), Dense(10)], np.float64)
+    pictures, labels = np.zeros((4, *IMAGE)), np.arange(4)
+    inputs = torch.tensor(pictures, requires_grad=True)
+    torch_loss_and_gradients(model, inputs, labels)
+    _, logit_gradients = network.loss(network.forward(pictures), labels)
+    ours = network.backward(logit_gradients, need_input_gradients=True)
+    assert np.array_equal(ours != 0, inputs.grad.numpy() != 0)
+    assert_same(ours, inputs.grad.numpy(), 1e-12)
+
+
+def test_twenty_steps_of_a_convolutional_network_lead_to_the_same_parameters() -> None:
+    network, model = image_pair(IMAGE_STACKS["all"](), np.float64)
+    optimizer, torch_optimizer = AdamW(0.01), torch.optim.AdamW(model.parameters(), lr=0.01)
+    for step in range(20):
+        pictures, labels = images(np.float64, seed=step)
+        loss = network.loss_and_gradients(pictures, labels)
+        assert loss == pytest.approx(torch_loss_and_gradients(model, pictures, labels), rel=1e-6)
+        optimizer.step(network.parameters, network.gradients)
+        torch_optimizer.step()
+    named = network.named_parameters()
+    for (_, ours), parameter in zip(named, model.parameters(), strict=True):
+        assert np.abs(ours - np.moveaxis(parameter.detach().numpy(), 0, -1)).max() < 1e-6

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digits.activations import Array
-from digits.augmentation import BLOCK, Augmentation, warp
+from digits.augmentation import BLOCK, Augmentation, shine, warp
 from digits.data_preprocessing import as_inputs
 from digits.datasets import Dataset
 
@@ -337,6 +337,76 @@ def test_threads_do_not_disturb_each_other() -> None:
             assert np.array_equal(result, wanted)
 
 
+# -- light ---------------------------------------------------------------------------------------------------
+
+
+def grey(count: int, level: float) -> Array:
+    return np.full((count, 28, 28), level, np.float32)
+
+
+def test_light_makes_paper_brighter_and_leaves_full_ink_as_it_is() -> None:
+    paper, ink, between = grey(200, 0), grey(200, 1), grey(200, 0.5)
+    for images in (paper, ink, between):
+        shine(images, generator())
+    assert (paper >= 0).all()
+    assert 0.8 < paper.max() <= np.float32(0.95)
+    assert np.array_equal(ink, grey(200, 1))
+    assert np.allclose(between, 1 - (1 - paper) * 0.5, atol=1e-6)  # the same light: two projectors on one screen
+
+
+def test_light_is_as_bright_as_its_level_and_smooth() -> None:
+    paper = grey(2000, 0)
+    shine(paper, generator())
+    means = paper.mean(axis=(1, 2))
+    assert means.mean() == pytest.approx(0.4, abs=0.03)  # half of the highest level
+    across = np.abs(np.diff(paper, axis=2))
+    assert across.max() < 0.2
+    assert paper.std(axis=(1, 2)).mean() > 0.01  # but not the same everywhere
+
+
+def test_light_falls_on_a_share_of_the_images_and_no_others() -> None:
+    images = grey(2000, 0.5)
+    shine(images, generator(), share=0.3)
+    untouched = (images == 0.5).all(axis=(1, 2))
+    assert np.mean(~untouched) == pytest.approx(0.3, abs=0.05)
+    shine(dark := grey(5, 0), generator(), share=0)
+    assert not dark.any()
+
+
+def test_a_call_warps_first_and_then_lets_the_light_fall() -> None:
+    images = noise(20)
+    warped = USUAL(images, random := generator())
+    shine(warped, random, 0.5)
+    assert np.array_equal(replace(USUAL, light=0.5)(images, generator()), warped)
+    assert Augmentation(light=0.1)
+
+
+# -- weaker warps --------------------------------------------------------------------------------------------
+
+
+def test_weaker_warps_move_each_pixel_less_far_the_same_way() -> None:
+    """But for the size, by which is divided, and the rotation, which is no straight line: all is in proportion."""
+    warps = replace(STRONG, rotation=0.0, scale=0.0)
+    full = warps.coordinates(20, generator()) - identity(20)
+    half = warps.scaled(0.5).coordinates(20, generator()) - identity(20)
+    assert np.allclose(half, full / 2, atol=1e-4)
+    assert np.abs(full).max() > 5
+
+
+def test_to_weaken_scales_every_strength_and_leaves_the_smoothness() -> None:
+    assert Augmentation(10, 0.2, 0.1, 2, 1.0, 4).scaled(0.5) == Augmentation(5, 0.1, 0.05, 1, 0.5, 4)
+    assert USUAL.scaled(1) == USUAL
+    assert replace(USUAL, light=0.3).scaled(0.5).light == 0.3  # a share of the images, no strength
+    assert USUAL.scaled(0.5).scaled(0.5) == USUAL.scaled(0.25)
+
+
+def test_with_no_strength_left_nothing_happens() -> None:
+    nothing = USUAL.scaled(0)
+    assert USUAL
+    assert not nothing
+    assert np.array_equal(nothing(noise(5), generator()), noise(5) / np.float32(255))
+
+
 # -- what is refused -----------------------------------------------------------------------------------------
 
 
@@ -349,6 +419,7 @@ def test_threads_do_not_disturb_each_other() -> None:
         ({"shear": "0.1"}, "shear must be a number, 0 or more; got '0.1'"),
         ({"scale": True}, "scale must be a number, 0 or more; got True"),
         ({"scale": 1}, "scale must be below 1, so that something is left of the image; got 1"),
+        ({"light": 1.5}, "light is a share of the images, 0…1; got 1.5"),
         ({"smoothness": 0}, "smoothness must be above 0; got 0"),
     ],
 )

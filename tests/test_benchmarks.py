@@ -9,19 +9,23 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import results, rows
+from benchmarks import contenders, results, rows
 from benchmarks.__main__ import main, parse
+from benchmarks.contenders import convolved, initial_weights, loss_of, max_pooled
 from benchmarks.measurement import Measurement, differences, ratio
+from benchmarks.peers import ours
 from benchmarks.processes import WorkerError, interleave, start_workers, tuning_variables
 from benchmarks.report import amount, to_json
 from benchmarks.work import Inference, Training, from_json
 from benchmarks.work import to_json as work_to_json
 
 SMALL = rows.GROUPS[0]
+CONVOLUTIONAL = Training((8,), 16, "momentum", 0.05, images=320, filters=(2, 3))
 times = st.floats(min_value=1e-6, max_value=1e3)
 series = st.lists(st.tuples(times, times), min_size=1, max_size=9)
 
@@ -110,6 +114,41 @@ def test_targets_are_for_whole_runs() -> None:
     assert row_of("pytorch", theirs, ours, quick=True)["met"] is None
 
 
+# -- the loss, by a few lines of NumPy -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("row", "column"), [(0, 0), (1, 3), (4, 2)])
+def test_a_filter_with_a_single_one_cuts_out_a_part_of_the_image(row: int, column: int) -> None:
+    images = np.random.default_rng(0).normal(size=(2, 3, 9, 8))
+    weights = np.zeros((3, 5, 5, 2))
+    weights[1, row, column, 0] = 1
+    maps = convolved(images, weights, np.array([0.0, 7.0]))
+    np.testing.assert_array_equal(maps[:, 0], images[:, 1, row : row + 5, column : column + 4])
+    assert (maps[:, 1] == 7).all()
+
+
+def test_max_pooling_keeps_the_largest_of_each_two_by_two() -> None:
+    image = np.array([[[[1, 2, 0, 0], [3, 4, 0, -1], [9, 0, -5, -6], [0, 0, -7, -8]]]])
+    np.testing.assert_array_equal(max_pooled(image), [[[[4, 0], [9, -5]]]])
+
+
+@pytest.mark.parametrize("work", [CONVOLUTIONAL, Training((8, 4), 16, "momentum", 0.05)])
+def test_the_reference_and_digits_find_the_same_loss(work: Training) -> None:
+    random = np.random.default_rng(0)
+    images, labels = random.integers(0, 256, (7, 784), np.uint8), random.integers(0, 10, 7)
+    weights = [(w, random.normal(size=b.shape).astype(np.float32)) for w, b in initial_weights(work.weight_shapes)]
+    network = ours.make_network(work.hidden, work.filters)
+    ours.set_weights(network, weights)
+    expected = contenders.cross_entropy(network.predict_proba(images), labels)
+    assert loss_of(weights, images, labels) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_convolutional_work_has_the_shapes_that_its_name_says() -> None:
+    shapes = [(1, 5, 5, 16), (16, 5, 5, 32), (512, 128), (128, 10)]
+    assert rows.convolutional().weight_shapes == shapes
+    assert rows.small().weight_shapes == [(784, 128), (128, 10)]
+
+
 # -- JSON and table ----------------------------------------------------------------------------------------------------
 
 
@@ -148,7 +187,9 @@ def test_every_row_is_of_a_known_peer_that_has_a_module() -> None:
             assert (folder / f"{rows.PEERS[row.peer].module}.py").exists()
 
 
-@pytest.mark.parametrize("work", [SMALL.work, Training((8, 4), 16, "adamw", 0.1, 100, 2), Inference((5,), 1, 3)])
+@pytest.mark.parametrize(
+    "work", [SMALL.work, CONVOLUTIONAL, Training((8, 4), 16, "adamw", 0.1, 100, 2), Inference((5,), 1, 3)]
+)
 def test_a_work_travels_as_json(work: Training | Inference) -> None:
     assert from_json(json.loads(json.dumps(work_to_json(work)))) == work
 
@@ -200,3 +241,12 @@ def test_workers_take_turns_and_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["floor"].evidence == {}
     assert "no_such_module" in found["absent"].problem
     assert all(worker.process.poll() is not None for worker in workers)
+
+
+@pytest.mark.skipif(not hasattr(os, "wait4"), reason="workers are stopped by signals")
+def test_a_convolutional_network_learns_in_a_worker() -> None:
+    with start_workers(["digits"]) as workers:
+        found = interleave(workers, CONVOLUTIONAL, repetitions=1)["digits"]
+    assert found.problem == ""
+    before = loss_of(initial_weights(CONVOLUTIONAL.weight_shapes), *contenders.test_images())
+    assert found.evidence[contenders.AFTER] < found.evidence[contenders.DURING] < before

@@ -210,6 +210,30 @@ def test_the_warps_are_drawn_anew_in_each_epoch_and_by_each_seed(small_set: Data
     assert len({first_image(epoch, seed).tobytes() for epoch in (0, 1) for seed in (0, 1)}) == 4
 
 
+def first_epoch(small_set: Dataset, augmentation: Augmentation | None, strength: float = 1.0) -> list[Array]:
+    batches = Batches(small_set.images[:100], small_set.labels[:100], 30, seed=0, augmentation=augmentation)
+    return [inputs.copy() for inputs, _ in batches.epoch(0, strength=strength)]
+
+
+@pytest.mark.parametrize("strength", [0.1, 0.5])
+def test_an_epoch_may_be_warped_less(small_set: Dataset, strength: float) -> None:
+    weaker, expected = first_epoch(small_set, WARPS, strength), first_epoch(small_set, WARPS.scaled(strength))
+    assert all(np.array_equal(one, other) for one, other in zip(weaker, expected, strict=True))
+    plain, full = first_epoch(small_set, None), first_epoch(small_set, WARPS)
+    assert np.abs(weaker[0] - plain[0]).mean() < np.abs(full[0] - plain[0]).mean()
+    assert not np.array_equal(weaker[0], plain[0])
+
+
+def test_an_epoch_of_no_strength_is_not_warped_at_all(small_set: Dataset) -> None:
+    before = set(threading.enumerate())
+    batches = Batches(small_set.images, small_set.labels, 50, seed=0, augmentation=WARPS)
+    epoch, plain = batches.epoch(0, strength=0.0), Batches(small_set.images, small_set.labels, 50, seed=0).epoch(0)
+    for (inputs, labels), (same_inputs, same_labels) in zip(epoch, plain, strict=True):
+        assert np.array_equal(inputs, same_inputs)
+        assert np.array_equal(labels, same_labels)
+        assert set(threading.enumerate()) <= before  # nor made ahead
+
+
 def test_a_batch_stays_whole_while_the_next_are_made(small_set: Dataset) -> None:
     batches = Batches(small_set.images, small_set.labels, 10, seed=0, augmentation=WARPS)
     for inputs, _ in batches.epoch(0):

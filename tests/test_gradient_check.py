@@ -19,15 +19,35 @@ from digits.gradient_check import (
     networks_to_check,
     relative_error,
 )
-from digits.layers import LAYERS, Dense, Dropout, Layer, LeakyReLU, ReLU, Sigmoid, Tanh
+from digits.layers import (
+    LAYERS,
+    AvgPool2D,
+    BatchNorm,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    LeakyReLU,
+    MaxPool2D,
+    ReLU,
+    Sigmoid,
+    Tanh,
+)
+from digits.layers.convolution import col2im
+from digits.layers.layer import batch_first, batch_last
+from digits.layers.normalisation import by_channel
 from digits.losses import SoftmaxCrossEntropy
 from digits.neural_network import NeuralNetwork
 
 CAUGHT = 1e-3  # a mistake must show a thousand times above the tolerance
 
 
-def network_of(*layers: Layer, seed: int = 0) -> NeuralNetwork:
-    network = NeuralNetwork(layers, input_shape=(6,), seed=seed, dtype=np.float64)
+VECTOR, IMAGE = (6,), (2, 5, 6)
+
+
+def network_of(*layers: Layer, input_shape: tuple[int, ...] = VECTOR, seed: int = 0) -> NeuralNetwork:
+    network = NeuralNetwork(layers, input_shape, seed=seed, dtype=np.float64)
     network.parameters += np.random.default_rng(seed).normal(0, 0.5, network.parameters.shape)
     return network
 
@@ -54,6 +74,9 @@ def test_every_kind_of_layer_is_checked() -> None:
 def test_every_parameter_array_and_the_inputs_are_checked() -> None:
     network = network_of(Dense(5), ReLU(), Dense(4))
     assert set(errors_of(network)) == {"0.weights", "0.biases", "2.weights", "2.biases", "inputs"}
+    network = network_of(Conv2D(3, 3), BatchNorm(), Flatten(), Dense(4), input_shape=IMAGE)
+    expected = {"0.weights", "0.biases", "1.scales", "1.shifts", "3.weights", "3.biases", "inputs"}
+    assert set(errors_of(network)) == expected
 
 
 @pytest.mark.parametrize("network", networks_to_check(), ids=repr)
@@ -101,13 +124,15 @@ def test_no_step_crosses_a_kink(network: NeuralNetwork, monkeypatch: pytest.Monk
 
 
 def signs_before_kinks(network: NeuralNetwork, inputs: Array) -> list[bytes]:
-    """On which side of its kink each unit is, for each image; the random state stays."""
+    """On which side of its kink each unit is, and which pixel of each window is the largest; for each image."""
     state = network.random.bit_generator.state
     signs = []
     for layer in network.layers:
         if getattr(layer, "kink", False):
             signs.append((inputs > 0).tobytes())
         inputs = layer.forward(inputs)
+        if isinstance(layer, MaxPool2D):
+            signs.append(np.stack(layer.beaten).tobytes())
     network.random.bit_generator.state = state
     return signs
 
@@ -118,6 +143,13 @@ def test_a_step_across_a_kink_would_look_like_a_mistake(activation: Layer) -> No
     images = np.zeros((1, 2))  # with biases of 0, every unit is at its kink
     assert distance_to_kinks(network, images) == 0
     assert check_gradients(network, images, np.array([0]))["0.biases"] > CAUGHT
+
+
+def test_a_step_that_makes_another_pixel_the_largest_would_look_like_a_mistake() -> None:
+    network = network_of(MaxPool2D(2), Flatten(), Dense(4), input_shape=(1, 2, 2))
+    images = np.full((1, 1, 2, 2), 0.5)  # all pixels are the largest
+    assert distance_to_kinks(network, images) == 0
+    assert check_gradients(network, images, np.array([0]))["inputs"] > CAUGHT
 
 
 def test_images_are_drawn_away_from_kinks() -> None:
@@ -231,23 +263,137 @@ class MaskDrawnAgain(Dropout):
         return output_gradients
 
 
+class WrongPlace(Conv2D):
+    """Its ``col2im`` puts each patch one row too low."""
+
+    def backward(self, output_gradients: Array, need_input_gradients: bool = True) -> Array:
+        result = super().backward(output_gradients, need_input_gradients)
+        if need_input_gradients:
+            col2im(self.patches, self.padding - 1, batch_last(result))
+        return result
+
+
+class LastPatchOnly(Conv2D):
+    """Its pixels take the gradient of one place each, where the windows overlap."""
+
+    def backward(self, output_gradients: Array, need_input_gradients: bool = True) -> Array:
+        result = super().backward(output_gradients, need_input_gradients)
+        if need_input_gradients:
+            col2im(self.patches[:, -1:, -1:], 1 - self.size, batch_last(result))
+        return result
+
+
+class TurnedFilters(Conv2D):
+    """Its filters are turned by 180° on the way back, as in a true convolution, but not on the way forth."""
+
+    def backward(self, output_gradients: Array, need_input_gradients: bool = True) -> Array:
+        super().backward(output_gradients, need_input_gradients)
+        turned = self.weights[:, ::-1, ::-1].reshape(-1, self.filters)
+        gradients = batch_last(output_gradients).reshape(self.filters, -1)
+        patches = (turned @ gradients).reshape(self.patches.shape)
+        out = np.empty((*self.input_shape, len(output_gradients)))
+        col2im(patches, self.padding, out)
+        return batch_first(out)
+
+
+class TransposedWindow(Conv2D):
+    def backward(self, output_gradients: Array, need_input_gradients: bool = True) -> Array:
+        result = super().backward(output_gradients, need_input_gradients)
+        self.weights_gradients[...] = self.weights_gradients.swapaxes(1, 2).copy()
+        return result
+
+
+class BiasOfOnePlace(Conv2D):
+    def backward(self, output_gradients: Array, need_input_gradients: bool = True) -> Array:
+        of_place = output_gradients[:, :, 0, 0].sum(axis=0)
+        result = super().backward(output_gradients, need_input_gradients)
+        self.biases_gradients[...] = of_place
+        return result
+
+
+class GradientForAll(MaxPool2D):
+    """Each pixel of the window takes the gradient, not the largest only."""
+
+    def backward(self, output_gradients: Array, need_input_gradients: bool = True) -> Array:
+        input_gradients = self._input_gradients(len(output_gradients))
+        for gradients in self._positions(input_gradients):
+            gradients[...] = output_gradients
+        return input_gradients
+
+
+class WhoeverLed(MaxPool2D):
+    """Whoever was the largest so far takes it, also if beaten later."""
+
+    def backward(self, output_gradients: Array, need_input_gradients: bool = True) -> Array:
+        input_gradients = self._input_gradients(len(output_gradients))
+        first, *others = self._positions(input_gradients)
+        first[...] = output_gradients
+        for gradients, beaten in zip(others, self.beaten, strict=True):
+            gradients[...] = output_gradients * beaten
+        return input_gradients
+
+
+class SumForMean(AvgPool2D):
+    def backward(self, output_gradients: Array, need_input_gradients: bool = True) -> Array:
+        return super().backward(output_gradients * self.size**2, need_input_gradients)
+
+
+class WrongOrder(Flatten):
+    """Its gradients come back row by row before channel by channel."""
+
+    def backward(self, output_gradients: Array, need_input_gradients: bool = True) -> Array:
+        channels, height, width = self.input_shape
+        return output_gradients.reshape(-1, height, width, channels).transpose(0, 3, 1, 2)
+
+
+class WithoutTheMeansPart(BatchNorm):
+    """It forgets that μ depends on every x."""
+
+    def backward(self, output_gradients: Array, need_input_gradients: bool = True) -> Array:
+        mean = by_channel(output_gradients).mean(axis=1)
+        result = super().backward(output_gradients, need_input_gradients)
+        by_channel(result)[...] += (self.scales / np.sqrt(self.variances + self.epsilon) * mean)[:, np.newaxis]
+        return result
+
+
+class WithoutTheVariancesPart(BatchNorm):
+    """It forgets that σ depends on every x."""
+
+    def backward(self, output_gradients: Array, need_input_gradients: bool = True) -> Array:
+        gradients = by_channel(output_gradients)
+        slopes = self.scales / np.sqrt(self.variances + self.epsilon)
+        wrong = slopes[:, np.newaxis] * (gradients - gradients.mean(axis=1, keepdims=True))
+        result = super().backward(output_gradients, need_input_gradients)
+        by_channel(result)[...] = wrong
+        return result
+
+
+class ScalesOfTheCentred(BatchNorm):
+    """∂L/∂γ is taken with x − μ, not with x̂."""
+
+    def backward(self, output_gradients: Array, need_input_gradients: bool = True) -> Array:
+        result = super().backward(output_gradients, need_input_gradients)
+        self.scales_gradients *= np.sqrt(self.variances + self.epsilon)
+        return result
+
+
 class WithoutMean(SoftmaxCrossEntropy):
-    def __call__(self, logits: Array, labels: Array) -> tuple[float, Array]:
-        loss, gradients = super().__call__(logits, labels)
+    def __call__(self, logits: Array, labels: Array, count: int | None = None) -> tuple[float, Array]:
+        loss, gradients = super().__call__(logits, labels, count)
         gradients *= len(gradients)
         return loss, gradients
 
 
 class WrongLossSign(SoftmaxCrossEntropy):
-    def __call__(self, logits: Array, labels: Array) -> tuple[float, Array]:
-        loss, gradients = super().__call__(logits, labels)
+    def __call__(self, logits: Array, labels: Array, count: int | None = None) -> tuple[float, Array]:
+        loss, gradients = super().__call__(logits, labels, count)
         gradients *= -1
         return loss, gradients
 
 
 class WithoutTruth(SoftmaxCrossEntropy):
-    def __call__(self, logits: Array, labels: Array) -> tuple[float, Array]:
-        loss, gradients = super().__call__(logits, labels)
+    def __call__(self, logits: Array, labels: Array, count: int | None = None) -> tuple[float, Array]:
+        loss, gradients = super().__call__(logits, labels, count)
         gradients[np.arange(len(labels)), labels] += 1 / len(labels)
         return loss, gradients
 
@@ -276,6 +422,42 @@ def test_a_mistake_in_a_layer_is_noticed(layers: list[Layer], where: str) -> Non
     assert last == where or errors[last] < TOLERANCE  # the check says where: what comes after the mistake is right
 
 
+AFTER = (Flatten, lambda: Dense(4))  # what makes logits of images
+
+
+@pytest.mark.parametrize(
+    ("layers", "where"),
+    [
+        ([Conv2D(3, 2), Tanh(), WrongPlace(2, 2, padding=1)], "0.weights"),
+        ([WrongPlace(3, 3, padding=1)], "inputs"),
+        ([LastPatchOnly(3, 3)], "inputs"),
+        ([TurnedFilters(3, 3, padding=1)], "inputs"),
+        ([Conv2D(3, 2), Tanh(), TurnedFilters(3, 3, padding=1)], "0.weights"),
+        ([TransposedWindow(3, 3)], "0.weights"),
+        ([BiasOfOnePlace(3, 3)], "0.biases"),
+        ([GradientForAll(2)], "inputs"),
+        ([Conv2D(3, 3, padding=1), WhoeverLed(2)], "0.weights"),
+        ([Conv2D(3, 3, padding=1), SumForMean(2)], "0.weights"),
+        ([Conv2D(3, 2), Tanh(), WithoutTheMeansPart(), Tanh()], "0.weights"),
+        ([WithoutTheVariancesPart()], "inputs"),
+        ([Conv2D(3, 2), ScalesOfTheCentred(), Tanh()], "1.scales"),
+    ],
+    ids=lambda value: " ".join(type(layer).__name__ for layer in value) if isinstance(value, list) else value,
+)
+def test_a_mistake_in_a_layer_of_images_is_noticed(layers: list[Layer], where: str) -> None:
+    network = network_of(*layers, *(make() for make in AFTER), input_shape=IMAGE)
+    errors = errors_of(network)
+    assert errors[where] > CAUGHT
+    assert errors[f"{len(layers) + 1}.weights"] < TOLERANCE
+
+
+def test_a_mistake_in_the_order_of_flatten_is_noticed() -> None:
+    network = network_of(Conv2D(3, 2), Tanh(), WrongOrder(), Dense(4), input_shape=IMAGE)
+    errors = errors_of(network)
+    assert errors["0.weights"] > CAUGHT
+    assert errors["3.weights"] < TOLERANCE
+
+
 @pytest.mark.parametrize("loss", [WithoutMean(), WrongLossSign(), WithoutTruth()], ids=lambda loss: type(loss).__name__)
 def test_a_mistake_in_the_loss_is_noticed(loss: SoftmaxCrossEntropy) -> None:
     assert check_loss(loss, np.random.default_rng(0)) > CAUGHT
@@ -291,6 +473,16 @@ def test_a_mistake_turns_up_in_check_all(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(Sigmoid, "derivative", without_complement)
     wrong = {check.name for check in check_all() if check.max_relative_error > CAUGHT}
     assert wrong == {name for name in map(_name, networks_to_check()) if "Sigmoid" in name}
+
+
+def test_a_mistake_in_col2im_turns_up_in_check_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    def off_by_one(patches: Array, padding: int, out: Array) -> None:
+        col2im(patches, padding, out)
+        out[...] = np.roll(out, 1, axis=2)
+
+    monkeypatch.setattr("digits.layers.convolution.col2im", off_by_one)
+    wrong = {check.name for check in check_all() if check.max_relative_error > CAUGHT}
+    assert wrong == {name for name in map(_name, networks_to_check()) if "Conv2D" in name}
 
 
 def _name(network: NeuralNetwork) -> str:

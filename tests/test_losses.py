@@ -43,6 +43,23 @@ def test_adding_a_constant_changes_nothing(logits: Array, labels: Array, constan
     assert np.allclose(moved_gradients, gradients, atol=1e-12)
 
 
+@given(logits=some_logits, labels=some_labels, cut=st.integers(1, 3))
+def test_the_parts_of_a_batch_add_up_to_the_whole(logits: Array, labels: Array, cut: int) -> None:
+    whole, gradients = loss_of(logits.copy(), labels)
+    first, of_first = loss_of(logits[:cut].copy(), labels[:cut], 4)
+    second, of_second = loss_of(logits[cut:].copy(), labels[cut:], 4)
+    assert first + second == pytest.approx(whole, rel=1e-12, abs=1e-15)
+    assert np.allclose(np.concatenate([of_first, of_second]), gradients, rtol=1e-12, atol=1e-16)
+
+
+@given(logits=some_logits, labels=some_labels, count=st.integers(1, 1000))
+def test_a_part_has_its_share_in_the_mean(logits: Array, labels: Array, count: int) -> None:
+    loss, gradients = loss_of(logits.copy(), labels)
+    share, of_share = loss_of(logits.copy(), labels, count)
+    assert share == pytest.approx(loss * 4 / count, rel=1e-12, abs=1e-15)
+    assert np.allclose(of_share, gradients * 4 / count, rtol=1e-12, atol=1e-15)
+
+
 @pytest.mark.parametrize("classes", [2, 10, 100])
 def test_knowing_nothing_costs_the_logarithm_of_the_number_of_classes(classes: int) -> None:
     loss, _ = loss_of(np.zeros((7, classes)), np.arange(7) % classes)

@@ -17,17 +17,19 @@ from threadpoolctl import ThreadpoolController
 from digits import Dataset, NeuralNetwork, train
 from digits.activations import Array
 from digits.augmentation import Augmentation
+from digits.data_preprocessing import Batches
 from digits.errors import DigitsError
 from digits.layers import Activation, Dense
 from digits.model_files import load_checkpoint, save_checkpoint
 from digits.optimizers import OPTIMIZERS, SCHEDULES
 from digits.recipes import USUAL_WARPS, Recipe
-from digits.training import EpochEnd, Finished, Step, Training, TrainingDiverged, measure
+from digits.training import EpochEnd, Finished, Step, Training, TrainingDiverged
 
 RECIPE = Recipe(
     hidden=(16,), dropout=0.2, optimizer="adamw", learning_rate=0.01, schedule="one-cycle",
     batch_size=64, epochs=3, weight_average=0.9,
 )  # fmt: skip
+NOISY = replace(RECIPE, convolutions="4x3 pool 4x3 pool", batch_norm=True, batch_size=90, epochs=2)
 STEPS = 3 * 8  # 500 images to train on, in batches of 64
 
 
@@ -93,7 +95,9 @@ def test_the_number_of_cores_does_not_change_a_small_networks_weights(small_set:
     assert np.array_equal(*weights)
 
 
-def test_as_many_threads_compute_as_one_asks_for(small_set: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blas_takes_one_thread_where_parts_of_a_batch_take_the_others(
+    small_set: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen = []
     blas = ThreadpoolController().select(user_api="blas")
     step = Training._step
@@ -103,12 +107,77 @@ def test_as_many_threads_compute_as_one_asks_for(small_set: Dataset, monkeypatch
         return step(training, *batch)
 
     monkeypatch.setattr(Training, "_step", watched)
-    large = replace(RECIPE, hidden=(4096,), epochs=1, batch_size=400, validation=0)
     with blas.limit(limits=3):
-        for recipe, threads, expected in ((RECIPE, None, 1), (RECIPE, 2, 2), (large, None, 3), (large, 2, 2)):
-            next(begin(small_set, recipe, threads=threads))
-            assert set(seen) == {expected}
+        for threads in (1, 2):
+            next(begin(small_set, threads=threads))
+            assert set(seen) == {1}
             seen.clear()
+
+
+def test_a_large_step_is_computed_in_two_parts_and_a_small_one_whole(small_set: Dataset) -> None:
+    """Whatever the machine: the bits of the weights depend on it."""
+    large = replace(RECIPE, hidden=(1024,), batch_size=400)
+    assert [begin(small_set, recipe).threads for recipe in (RECIPE, large)] == [1, 2]
+    convolutional = replace(RECIPE, convolutions="16x5 pool 16x5", batch_size=256)
+    assert begin(small_set, convolutional).threads == 2
+    for threads in (1, 2, 3):
+        training = begin(small_set, large, threads=threads)
+        assert training.threads == len(training.parallel.networks) == threads
+
+
+@pytest.mark.parametrize("recipe", [RECIPE, NOISY], ids=["dense", "convolution"])
+def test_two_parts_give_the_same_bits_whichever_thread_is_faster(small_set: Dataset, recipe: Recipe) -> None:
+    first, second = (begin(small_set, recipe, threads=2) for _ in range(2))
+    assert np.array_equal(finish(first), finish(second))
+    assert np.array_equal(first.network.statistics, second.network.statistics)
+    assert not np.array_equal(first.network.parameters, finish(begin(small_set, recipe, threads=1)))
+
+
+@settings(max_examples=6, deadline=None)
+@given(stop=st.integers(0, 2 * 6 + 3), threads=st.integers(1, 3))
+def test_a_resumed_run_with_noise_and_normalisation_in_parts_goes_on_bit_for_bit(
+    small_set: Dataset, stop: int, threads: int
+) -> None:
+    """Each part has a random state of its own, and the last batch of an epoch is smaller than the others."""
+    whole = begin(small_set, NOISY, threads=threads)
+    stopped = begin(small_set, NOISY, threads=threads)
+    for _ in range(stop):
+        next(stopped)
+    saved = stopped.checkpoint()
+    assert len(saved["random"]) == threads
+    resumed = begin(small_set, NOISY, threads=threads, resume_from=saved)
+    assert np.array_equal(finish(resumed), finish(whole))
+    assert np.array_equal(resumed.network.statistics, whole.network.statistics)
+    scores = [[(e.loss, e.train_accuracy, e.validation_loss) for e in run.history] for run in (resumed, whole)]
+    assert scores[0] == scores[1]
+
+
+def test_a_convolutional_network_learns(small_set: Dataset) -> None:
+    training = begin(small_set, replace(NOISY, epochs=10, dropout=0.0))
+    finish(training)
+    assert training.history[-1].train_accuracy > 0.9
+    assert training.history[-1].validation_accuracy > 0.7
+
+
+def test_what_is_measured_with_averaged_weights_has_the_running_averages_too(small_set: Dataset) -> None:
+    training = begin(small_set, NOISY)
+    finish(training)
+    assert np.array_equal(training.measured.statistics, training.network.statistics)
+    assert np.array_equal(training.measured.parameters, training.network.parameters)
+    assert training.network.statistics.any()
+
+
+def test_warps_fade_at_the_end_of_training(small_set: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    epoch = Batches.epoch
+
+    def watched(batches: Batches, number: int, start: int = 0, strength: float = 1.0) -> object:
+        seen.append(strength)
+        return epoch(batches, number, start, strength)
+
+    monkeypatch.setattr(Batches, "epoch", watched)
+    finish(begin(small_set, replace(RECIPE, augmentation=USUAL_WARPS, ease_off=0.5, epochs=4)))
+    assert seen == [1.0, 1.0, 1.0, 0.5]
 
 
 def test_warped_images_are_learnt_otherwise_and_by_each_seed_alike(small_set: Dataset) -> None:
@@ -133,23 +202,30 @@ def test_waiting_for_a_batch_is_training_time(small_set: Dataset, monkeypatch: p
     assert training.seconds == STEPS
 
 
-def test_a_checkpoint_survives_the_disk_bit_for_bit(small_set: Dataset, folder: object) -> None:
-    stopped = begin(small_set)
-    for _ in range(11):
+@pytest.mark.parametrize(("recipe", "threads"), [(RECIPE, 1), (NOISY, 2)], ids=["dense", "convolution"])
+def test_a_checkpoint_survives_the_disk_bit_for_bit(
+    small_set: Dataset, folder: object, recipe: Recipe, threads: int
+) -> None:
+    stopped = begin(small_set, recipe, threads=threads)
+    for _ in range(9):
         next(stopped)
     save_checkpoint("a.checkpoint", stopped.checkpoint())
-    resumed = begin(small_set, resume_from=load_checkpoint("a.checkpoint"))
-    assert np.array_equal(finish(resumed), finish(begin(small_set)))
+    resumed = begin(small_set, recipe, threads=threads, resume_from=load_checkpoint("a.checkpoint"))
+    assert np.array_equal(finish(resumed), finish(begin(small_set, recipe, threads=threads)))
 
 
 def test_a_checkpoint_shares_nothing_with_the_run(small_set: Dataset) -> None:
-    training = begin(small_set)
+    training = begin(small_set, NOISY)
     next(training)
     saved = training.checkpoint()
-    before = saved["parameters"].copy()
+    kept = copy.deepcopy(saved)
     finish(training)
-    assert np.array_equal(saved["parameters"], before)
-    assert np.array_equal(finish(begin(small_set, resume_from=saved)), training.network.parameters)
+    for name in ("parameters", "statistics"):
+        assert np.array_equal(saved[name], kept[name])
+    assert len(saved["averages"]) == 2  # of both
+    assert all(np.array_equal(one, other) for one, other in zip(saved["averages"], kept["averages"], strict=True))
+    assert saved["random"] == kept["random"]
+    assert np.array_equal(finish(begin(small_set, NOISY, resume_from=saved)), training.network.parameters)
 
 
 @pytest.mark.parametrize("other", ["recipe", "seed", "data", "threads"])
@@ -168,6 +244,18 @@ def test_a_damaged_checkpoint_is_refused(small_set: Dataset) -> None:
             begin(small_set, resume_from={key: value for key, value in saved.items() if key != name})
     with pytest.raises(DigitsError, match="damaged"):
         begin(small_set, resume_from=saved | {"parameters": saved["parameters"][1:]})
+    with pytest.raises(DigitsError, match="damaged"):
+        begin(small_set, resume_from=saved | {"random": saved["random"] * 2})
+
+
+@pytest.mark.parametrize("part", [slice(1), slice(1, None), None], ids=["one number", "one too few", "a matrix"])
+def test_a_checkpoint_with_statistics_of_another_shape_is_damaged(small_set: Dataset, part: slice | None) -> None:
+    """One number, or a matrix of one row, would fit by broadcasting."""
+    saved = begin(small_set, NOISY).checkpoint()
+    parameters, statistics = saved["averages"]
+    for changes in ({"statistics": saved["statistics"][part]}, {"averages": [parameters, statistics[part]]}):
+        with pytest.raises(DigitsError, match="damaged"):
+            begin(small_set, NOISY, resume_from=saved | changes)
 
 
 def test_the_held_out_images_teach_nothing(small_set: Dataset) -> None:
@@ -205,12 +293,14 @@ def test_the_learning_rate_may_be_changed_on_the_run(small_set: Dataset) -> None
 def test_averaged_weights_are_those_that_were_measured_and_those_one_ends_with(small_set: Dataset) -> None:
     training = begin(small_set)
     events = list(training)
-    _, accuracy = measure(training.network, small_set.images[500:], small_set.labels[500:])
+    accuracy = np.mean(training.network.predict(small_set.images[500:]) == small_set.labels[500:])
     assert events[-1].validation_accuracy == accuracy
 
 
-def test_a_loss_that_explodes_stops_the_run_and_says_what_to_change(small_set: Dataset) -> None:
-    training = begin(small_set, replace(RECIPE, optimizer="sgd", learning_rate=1e30, dropout=0.0))
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_loss_that_explodes_stops_the_run_and_says_what_to_change(small_set: Dataset, threads: int) -> None:
+    """In words, and without a warning of any thread."""
+    training = begin(small_set, replace(RECIPE, optimizer="sgd", learning_rate=1e30, dropout=0.0), threads=threads)
     with pytest.raises(TrainingDiverged, match=r"epoch 1, step \d+\): the learning rate of 1e\+30 is too high"):
         finish(training)
 
@@ -243,6 +333,13 @@ def test_a_copy_drops_out_the_same_units(small_set: Dataset) -> None:
     assert np.shares_memory(twin.parameters, twin.layers[0].weights)
 
 
+def test_a_copy_is_trained_to_the_same_bits_in_parts_too(small_set: Dataset) -> None:
+    network = NOISY.network(seed=3)
+    twin = copy.deepcopy(network)
+    weights = [finish(train(each, small_set, NOISY, threads=2)) for each in (network, twin)]
+    assert np.array_equal(*weights)
+
+
 def test_trainings_in_two_threads_leave_the_number_of_blas_threads_as_it_was(small_set: Dataset) -> None:
     blas = ThreadpoolController().select(user_api="blas")
     with blas.limit(limits=3):
@@ -259,10 +356,12 @@ def test_training_needs_labels(small_set: Dataset) -> None:
         begin(Dataset(small_set.images))
 
 
+@pytest.mark.parametrize("recipe", [RECIPE, NOISY], ids=["dense", "convolution"])
+@pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize("count", [1, 2, 5, 6])
-def test_a_handful_of_images_is_enough(small_set: Dataset, count: int) -> None:
+def test_a_handful_of_images_is_enough(small_set: Dataset, count: int, threads: int, recipe: Recipe) -> None:
     few = Dataset(small_set.images[:count], small_set.labels[:count])
-    assert isinstance(list(begin(few))[-1], Finished)
+    assert isinstance(list(begin(few, recipe, threads=threads))[-1], Finished)
 
 
 def test_no_images_are_not_enough() -> None:

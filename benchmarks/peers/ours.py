@@ -2,57 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from statistics import median
 from time import perf_counter
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_limits
 
 from benchmarks import contenders
 from benchmarks.contenders import SEED, Array, Evidence, Weights
 from benchmarks.machine import cores
-from benchmarks.work import CLASSES, PIXELS, Training
-from digits import NeuralNetwork
+from benchmarks.work import CLASSES, PIXELS, POOL, SIDE, WINDOW, Training
+from digits import NeuralNetwork, layers
 from digits.data_preprocessing import Batches
-from digits.layers import Dense, Layer, ReLU
 from digits.optimizers import AdamW, Momentum, Optimizer
+
+if TYPE_CHECKING:
+    from digits.data_parallel import DataParallel
 
 TRIALS, TRIAL_STEPS = 5, 60
 
 
 def use_threads(count: int) -> None:
-    """Of BLAS."""
+    """Of BLAS in inference; in training, that many parts of a batch."""
     threadpool_limits(count)
+    Trainer.most_parts = count
 
 
-def choose_threads(train: Callable[[], None]) -> None:
-    """Take one thread of BLAS or as many as there are, whichever trains faster now.
-
-    Two are faster where the cores are two. Where they are halves of one core, or another program wants one, the thread
-    that waits for the next product slows down the one that does the rest. ``digits train`` takes one for the small
-    network, so as not to depend on it, and ``--threads 2`` for who knows better.
-    """
-    if threadpool_info()[0]["num_threads"] == 1:
-        return
-    times: dict[int, list[float]] = {}
-    for _ in range(TRIALS):
-        for threads in (1, threadpool_info()[0]["num_threads"]):
-            with threadpool_limits(threads):
-                began = perf_counter()
-                train()
-                times.setdefault(threads, []).append(perf_counter() - began)
-    threadpool_limits(min(times, key=lambda threads: median(times[threads])))
-
-
-def make_network(hidden: tuple[int, ...]) -> NeuralNetwork:
-    """784-…-10 with ReLU."""
-    layers: list[Layer] = []
+def make_network(hidden: tuple[int, ...], filters: tuple[int, ...] = ()) -> NeuralNetwork:
+    """784-…-10 with ReLU, or the same behind convolutions with max-pooling."""
+    sequence: list[layers.Layer] = []
+    for count in filters:
+        sequence += [layers.Conv2D(count, WINDOW), layers.MaxPool2D(POOL), layers.ReLU()]
+    if filters:
+        sequence.append(layers.Flatten())
     for units in hidden:
-        layers += [Dense(units), ReLU()]
-    return NeuralNetwork([*layers, Dense(CLASSES)], input_shape=(PIXELS,), seed=SEED)
+        sequence += [layers.Dense(units), layers.ReLU()]
+    sequence.append(layers.Dense(CLASSES))
+    return NeuralNetwork(sequence, input_shape=(1, SIDE, SIDE) if filters else (PIXELS,), seed=SEED)
 
 
 def make_optimizer(training: Training) -> Optimizer:
@@ -62,49 +51,74 @@ def make_optimizer(training: Training) -> Optimizer:
     return Momentum(training.learning_rate, momentum=0.9)
 
 
-def training_step(network: NeuralNetwork, optimizer: Optimizer, inputs: Array, labels: Array) -> float:
+def training_step(parallel: DataParallel, optimizer: Optimizer, inputs: Array, labels: Array) -> float:
     """One step, as ``digits.training`` takes it."""
-    loss = network.forward_backward(inputs, labels)
+    network = parallel.networks[0]
+    loss = parallel.forward_backward(inputs, labels)
     optimizer.step(network.parameters, network.gradients)
     return loss
 
 
-def dense_layers(network: NeuralNetwork) -> list[Dense]:
-    """Those with parameters."""
-    return [layer for layer in network.layers if isinstance(layer, Dense)]
+def layers_with_weights(network: NeuralNetwork) -> list[Any]:
+    """In their order."""
+    return [layer for layer in network.layers if hasattr(layer, "weights")]
 
 
 def set_weights(network: NeuralNetwork, weights: Weights) -> None:
     """Copy weights into a network."""
-    for layer, (w, b) in zip(dense_layers(network), weights, strict=True):
+    for layer, (w, b) in zip(layers_with_weights(network), weights, strict=True):
         layer.weights[...], layer.biases[...] = w, b
 
 
 class Trainer(contenders.Trainer):
-    """The loop of ``digits.training``, without its events."""
+    """The loop of ``digits.training``, without its events: one thread of BLAS, and batches computed in parts.
+
+    How many parts is found out in the warm-up: one, or a part for each of two cores, whichever trains faster now. Two
+    are faster where the cores are two and idle. Where they are halves of one core, or another program wants one, one
+    part may be. ``digits train`` takes one for a small network, so as not to take cores for little, two for a large
+    one (``digits.training.LARGE_STEP``), and ``--threads N`` for who knows better.
+    """
+
+    most_parts: ClassVar[int] = min(cores(), 2)
 
     def prepare(self) -> None:  # noqa: D102
-        self.network = make_network(self.work.hidden)
+        from digits.data_parallel import DataParallel  # here: the profile also runs with versions that have none
+
+        threadpool_limits(1)
+        self.network = make_network(self.work.hidden, self.work.filters)
+        self.candidates = [DataParallel(self.network, parts) for parts in range(1, self.most_parts + 1)]
         self.batches = Batches(self.images, self.labels, self.work.batch_size, SEED)
-        self.chosen = False
 
     def repeat(self) -> tuple[float, Evidence]:  # noqa: D102
-        if not self.chosen:  # in the warm-up: the others stand still by now
-            self.reset()
-            choose_threads(lambda: self.train(TRIAL_STEPS))
-            self.chosen = True
+        if len(self.candidates) > 1:  # in the warm-up: the others stand still by now
+            self.candidates = [self.fastest()]
         return super().repeat()
+
+    def fastest(self) -> DataParallel:
+        """The candidate that takes the least time for some steps: the median of trials in turns."""
+        times: list[list[float]] = [[] for _ in self.candidates]
+        self.reset()
+        for _ in range(TRIALS):
+            for parallel, of_candidate in zip(self.candidates, times, strict=True):
+                began = perf_counter()
+                self.take_steps(parallel, TRIAL_STEPS)
+                of_candidate.append(perf_counter() - began)
+        return self.candidates[int(np.argmin([median(of_candidate) for of_candidate in times]))]
 
     def reset(self) -> None:  # noqa: D102
         set_weights(self.network, self.initial_weights)
         self.optimizer = make_optimizer(self.work)
 
-    def train(self, steps: int | None = None) -> None:  # noqa: D102
-        batches = islice(self.batches.epoch(0), steps or self.work.steps)
-        self.losses = [training_step(self.network, self.optimizer, inputs, labels) for inputs, labels in batches]
+    def take_steps(self, parallel: DataParallel, steps: int | None) -> list[float]:
+        """The first steps of the epoch, or all; their losses."""
+        batches = islice(self.batches.epoch(0), steps)
+        return [training_step(parallel, self.optimizer, inputs, labels) for inputs, labels in batches]
+
+    def train(self) -> None:  # noqa: D102
+        self.losses = self.take_steps(self.candidates[0], self.work.steps)
 
     def weights(self) -> Weights:  # noqa: D102
-        return [(layer.weights, layer.biases) for layer in dense_layers(self.network)]
+        return [(layer.weights, layer.biases) for layer in layers_with_weights(self.network)]
 
 
 class Predictor(contenders.Predictor):

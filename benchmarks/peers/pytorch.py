@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmarks import contenders
 from benchmarks.contenders import SEED, Array, Weights
-from benchmarks.work import CLASSES, PIXELS, SIDE, Training
+from benchmarks.work import CLASSES, PIXELS, POOL, SIDE, Training
 
 
 def use_threads(count: int) -> None:
@@ -20,25 +21,30 @@ def use_threads(count: int) -> None:
     torch.set_num_threads(count)
 
 
-def make_model(sizes: tuple[int, ...]) -> nn.Sequential:
-    """784-…-10 with ReLU; returns logits."""
+def make_model(shapes: Sequence[tuple[int, ...]]) -> nn.Sequential:
+    """Convolutions with max-pooling, if there are any, then dense layers, all with ReLU; returns logits."""
+    convolutions, dense = [shape for shape in shapes if len(shape) == 4], [shape for shape in shapes if len(shape) == 2]
     layers: list[nn.Module] = []
-    for inputs, units in pairwise(sizes):
+    for channels, window, _, filters in convolutions:
+        layers += [nn.Conv2d(channels, filters, window), nn.MaxPool2d(POOL), nn.ReLU()]
+    if convolutions:
+        layers.append(nn.Flatten())
+    for inputs, units in dense:
         layers += [nn.Linear(inputs, units), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 
 
 @torch.no_grad()
 def set_weights(model: nn.Sequential, weights: Weights) -> None:
-    """Copy weights into a model, whose matrices are the other way round."""
-    for layer, (w, b) in zip(linear_layers(model), weights, strict=True):
-        layer.weight.copy_(torch.from_numpy(w.T))
+    """Copy weights into a model, whose weights have the outputs first."""
+    for layer, (w, b) in zip(layers_with_weights(model), weights, strict=True):
+        layer.weight.copy_(torch.from_numpy(np.moveaxis(w, -1, 0)))
         layer.bias.copy_(torch.from_numpy(b))
 
 
-def linear_layers(model: nn.Sequential) -> list[nn.Linear]:
-    """Those with parameters."""
-    return [layer for layer in model if isinstance(layer, nn.Linear)]
+def layers_with_weights(model: nn.Sequential) -> list[nn.Linear | nn.Conv2d]:
+    """In their order."""
+    return [layer for layer in model if isinstance(layer, nn.Linear | nn.Conv2d)]
 
 
 def make_optimizer(training: Training, model: nn.Sequential) -> torch.optim.Optimizer:
@@ -53,16 +59,18 @@ class Trainer(contenders.Trainer):
 
     def prepare(self) -> None:  # noqa: D102
         self.image_tensor = torch.from_numpy(self.images)
+        if self.work.filters:
+            self.image_tensor = self.image_tensor.view(-1, 1, SIDE, SIDE)
         self.label_tensor = torch.from_numpy(self.labels)
         self.chosen = [torch.from_numpy(batch) for batch in self.indices]
-        self.model = make_model(self.work.sizes)
+        self.model = make_model(self.work.weight_shapes)
 
     def reset(self) -> None:  # noqa: D102
         set_weights(self.model, self.initial_weights)
         self.optimizer = make_optimizer(self.work, self.model)
 
     def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """``(n, 784) uint8`` and ``(n,)``."""
+        """``(n, 784)`` or ``(n, 1, 28, 28) uint8``, and ``(n,)``."""
         for chosen in self.chosen:
             yield self.image_tensor.index_select(0, chosen), self.label_tensor.index_select(0, chosen)
 
@@ -77,15 +85,17 @@ class Trainer(contenders.Trainer):
             self.losses.append(loss.detach())
 
     def weights(self) -> Weights:  # noqa: D102
-        layers = linear_layers(self.model)
-        return [(layer.weight.detach().numpy().T, layer.bias.detach().numpy()) for layer in layers]
+        pairs = [
+            (layer.weight.detach().numpy(), layer.bias.detach().numpy()) for layer in layers_with_weights(self.model)
+        ]
+        return [(np.moveaxis(w, 0, -1), b) for w, b in pairs]
 
 
 class Predictor(contenders.Predictor):
     """In ``inference_mode``."""
 
     def prepare(self) -> None:  # noqa: D102
-        self.model = make_model((PIXELS, *self.work.hidden, CLASSES)).eval()
+        self.model = make_model([*pairwise((PIXELS, *self.work.hidden, CLASSES))]).eval()
         set_weights(self.model, self.weights)
 
     @torch.inference_mode()

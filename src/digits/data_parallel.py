@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -35,24 +35,26 @@ class DataParallel:
     """
 
     def __init__(self, network: NeuralNetwork, parts: int) -> None:
-        self.networks = [network, *(network.twin(seed) for seed in network.random.spawn(parts - 1))]
+        bits = cast(np.random.PCG64, network.random.bit_generator)
+        jumps = (bits.jumped(part) for part in range(1, parts))  # each 2¹²⁷ numbers ahead of the one before
+        self.networks = [network, *(network.twin(np.random.Generator(jump)) for jump in jumps)]
         self._threads = ThreadPoolExecutor(parts - 1) if parts > 1 else None
 
     def forward_backward(self, inputs: Array, labels: Array) -> float:
         """As ``NeuralNetwork.forward_backward``, for the whole batch."""
-        network, *twins = self.networks
         count = len(inputs)
+        parts = [part for part in cut(count, len(self.networks)) if part.start < part.stop]
+        network, *twins = networks = self.networks[: len(parts)]
 
         def compute(network: NeuralNetwork, part: slice) -> float:
             return network.forward_backward(inputs[part], labels[part], count)
 
-        parts = [part for part in cut(count, len(self.networks)) if part.start < part.stop]
-        loss = sum(self._map(compute, self.networks[: len(parts)], parts))
-        for twin in twins[: len(parts) - 1]:
+        loss = sum(self._map(compute, networks, parts))
+        for twin in twins:
             network.gradients += twin.gradients
         if twins and network.statistics.size:
-            network.statistics[...] = np.mean([each.statistics for each in self.networks], axis=0)
-            for twin in twins:
+            network.statistics[...] = np.mean([each.statistics for each in networks], axis=0)
+            for twin in self.networks[1:]:
                 twin.statistics[...] = network.statistics
         return loss
 

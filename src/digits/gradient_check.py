@@ -145,7 +145,7 @@ def distance_to_kinks(network: NeuralNetwork, inputs: Array) -> float:
 def check_gradients(network: NeuralNetwork, images: Array, labels: Array) -> dict[str, float]:
     """Compare the gradients of one network with central differences, number by number.
 
-    Parameters and random state are afterwards as they were; ``network.gradients`` holds the gradients.
+    Parameters, statistics and random state are afterwards as they were; ``network.gradients`` holds the gradients.
 
     Args:
         network: in ``float64``.
@@ -162,6 +162,7 @@ def check_gradients(network: NeuralNetwork, images: Array, labels: Array) -> dic
         raise ValueError(f"gradients can be checked in float64 only; the network is {network.dtype}")
     inputs = np.array(as_inputs(images, network.input_shape, network.dtype))  # a copy, to be moved about
     state = network.random.bit_generator.state
+    statistics = network.statistics.copy()
 
     def loss_and_logit_gradients() -> tuple[float, Array]:
         network.random.bit_generator.state = state
@@ -183,6 +184,7 @@ def check_gradients(network: NeuralNetwork, images: Array, labels: Array) -> dic
     input_gradients = network.backward(logit_gradients, need_input_gradients=True).copy()
     errors["inputs"] = relative_error(input_gradients, central_differences(loss, inputs), least_scale)
     network.random.bit_generator.state = state
+    network.statistics[...] = statistics
     return errors
 
 

@@ -199,7 +199,10 @@ class NeuralNetwork:
         other = self.astype(self.dtype)
         other._lay_out(self.parameters)
         other.statistics[...] = self.statistics
-        other.random.bit_generator.state = random.bit_generator.state
+        other.random = random
+        for layer in other.layers:
+            layer.random = random
+        other.loss = self.loss
         return other
 
     def folded(self, dtype: DTypeLike | None = None) -> Self:

@@ -124,14 +124,14 @@ class Recipe:
         require(len(self.hidden) <= 100, "a network has at most 100 hidden layers", len(self.hidden))
         words = self.convolutions.split()
         require(len(words) <= 100, "a network has at most 100 convolutions", len(words))
-        for word in words:
-            known = word == "pool" or re.fullmatch(r"[1-9]\d{0,5}x[1-9]\d?", word) is not None
-            require(known, "convolutions are words like 32x5 (filters, size) and pool", repr(word))
+        for word in words or [self.convolutions] * bool(self.convolutions):
+            known = word == "pool" or re.fullmatch(r"[1-9]\d{0,5}x(1?[13579]|2[1357])", word) is not None
+            require(known, "convolutions are words like 32x5 (filters, odd size up to 27) and pool", repr(word))
         try:
             parameters = count_parameters(self.layers(), self.input_shape)
         except ValueError as error:
             raise DigitsError(f"the convolutions {self.convolutions!r} do not fit: {error}.") from error
-        limit = f"hidden layers of {hidden} are too large: at most {MAX_PARAMETERS:,} parameters fit"
+        limit = f"the network {self.describe()} is too large: at most {MAX_PARAMETERS:,} parameters fit"
         require(parameters <= MAX_PARAMETERS, limit, f"{parameters:,}")
 
     @property
@@ -220,12 +220,13 @@ class Recipe:
             known: dict[str, Any] = {field.name: values[field.name] for field in fields(cls) if field.name in values}
             augmentation = Augmentation(**known.get("augmentation", {}))
             return cls(**known | {"hidden": tuple(known.get("hidden", cls.hidden)), "augmentation": augmentation})
-        except (OverflowError, TypeError, ValueError) as error:
+        except (AttributeError, OverflowError, TypeError, ValueError) as error:
             raise DigitsError("the recipe in this file has values of the wrong kind.") from error
 
 
 USUAL_WARPS = Augmentation(rotation=10, scale=0.12, shear=0.1, shift=1.5, elastic=1.0, smoothness=4)
 WARPS_AND_LIGHT = replace(USUAL_WARPS, light=0.1)
+GENTLE_WARPS_AND_LIGHT = Augmentation(rotation=8, scale=0.1, shear=0.08, shift=1.2, elastic=0.8, light=0.1)
 
 RECIPES = {
     recipe.name: recipe
@@ -279,7 +280,7 @@ RECIPES = {
             batch_size=100,
             epochs=27,
             weight_average=0.999,
-            augmentation=WARPS_AND_LIGHT,
+            augmentation=GENTLE_WARPS_AND_LIGHT,
             validation=0,
         ),
         Recipe(
@@ -295,7 +296,7 @@ RECIPES = {
             batch_size=100,
             epochs=50,
             weight_average=0.999,
-            augmentation=WARPS_AND_LIGHT,
+            augmentation=GENTLE_WARPS_AND_LIGHT,
             validation=0,
         ),
     )

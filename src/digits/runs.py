@@ -23,7 +23,7 @@ from digits.errors import DigitsError, Interrupted
 from digits.evaluation import HIGHEST_TEMPERATURE, LOWEST_TEMPERATURE, evaluate, fit_temperature
 from digits.model_files import load_checkpoint, require_saveable, save_checkpoint, save_model
 from digits.recipes import Recipe
-from digits.training import Event, Finished, TrainingDiverged, train
+from digits.training import MOST_THREADS, Event, Finished, TrainingDiverged, train
 
 CHECKPOINT_SECONDS = 1.0  # between checkpoints, at least
 CHECKPOINT_SHARE = 0.02  # of the time may go into writing them
@@ -60,7 +60,7 @@ def find_interruption(model_path: Path) -> Interruption | None:
     damaged = _remove_it(path, "the checkpoint is damaged.")
     if not isinstance(recipe, dict) or not isinstance(seed, int) or not isinstance(threads, int | None):
         raise damaged
-    if seed < 0 or (threads is not None and threads < 1):
+    if seed < 0 or (threads is not None and not 1 <= threads <= MOST_THREADS):
         raise damaged
     return Interruption(Recipe.from_dict(recipe), seed, threads, checkpoint)
 
@@ -79,7 +79,7 @@ class Run:
         test_set: what to measure on, once, at the end; not measured where it has no labels.
         path: the model file to write when training has finished.
         resume_from: the checkpoint of an interrupted run.
-        threads: of BLAS; see ``Training``.
+        threads: parts of each batch; see ``Training``.
 
     Attributes:
         training: the iterator of events underneath.

@@ -29,6 +29,7 @@ from digits.optimizers import SCHEDULES, WeightAverage
 from digits.recipes import Recipe
 
 LARGE_STEP = 100_000_000  # multiplications of a forward pass over a batch, from which a second thread pays always
+MOST_THREADS = 64
 
 TRAIN_SAMPLE = 2_500  # training images that an epoch's end is measured on: enough to see overfitting by
 
@@ -295,10 +296,14 @@ class Training(Iterator[Event]):
             saved["parameters"],
             *(value for value in saved["optimizer"].values() if isinstance(value, np.ndarray)),
         ]
+        statistics = [saved["statistics"]]
         if self.averages:
             vectors.append(saved["averages"][0])
+            statistics.append(saved["averages"][1])
         if any(vector.shape != self.network.parameters.shape for vector in vectors):
             raise ValueError("vectors of another length than the parameters")
+        if any(vector.shape != self.network.statistics.shape for vector in statistics):
+            raise ValueError("vectors of another length than the statistics")
         epoch, batch = saved["epoch"], saved["batch"]
         batches = len(self.batches) if epoch < self.recipe.epochs else 0
         if not (0 <= epoch <= self.recipe.epochs and 0 <= batch <= batches and len(saved["history"]) == epoch):

@@ -43,7 +43,7 @@ from digits.cli.options import (
 @click.option("--seed", type=SEED, metavar="N", help="Same seed, same network. [default: 0]")
 @click.option(
     "--threads",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 64),
     metavar="N",
     help="Parts of each batch, computed side by side; the last bits of the weights depend on it, with --batch-norm"
     " more. [default: 1 for small networks, 2 for large ones]",
