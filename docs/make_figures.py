@@ -30,13 +30,17 @@ from rich.style import Style
 from rich.terminal_theme import SVG_EXPORT_THEME
 from rich.text import Text
 
+from tables import COMPARED, SHIPPED, evaluation
+
 from digits import RECIPES, NeuralNetwork, activations, load_mnist, optimizers, plots, train
+from digits.adversarial import AttackError
+from digits.cli.robustness import Robustness
 from digits.datasets import Dataset
 from digits.evaluation import evaluate
-from digits.explanation import explain
+from digits.explanation import explain, nearest
 from digits.layers import Conv2D, Dense, Flatten, MaxPool2D, ReLU
 from digits.layers.convolution import im2col
-from digits.model_files import load_model
+from digits.model_files import DEFAULT_MODEL, load_model
 from digits.predictions import answer, columns, from_test_set
 from digits.recipes import USUAL_WARPS, Recipe
 from digits.training import Finished
@@ -48,20 +52,28 @@ LARGEST = 150_000  # bytes of one picture
 
 def main() -> None:
     """Draw them all."""
-    trained = load_model(sys.argv[1] if len(sys.argv) > 1 else "quick")
+    trained = load_model(sys.argv[1] if len(sys.argv) > 1 else DEFAULT_MODEL)
     network = trained.network
     train_set, test_set = load_mnist()
-    evaluation = evaluate(network, test_set.images, test_set.labels)
+    measured = evaluate(network, test_set.images, test_set.labels)
 
     answers = answer(network, from_test_set([0, 1, 2, 3, 4, 5, 6, 7, HARD_IMAGE, 9], test_set))
     keep(plots.predictions(*columns(answers)), "predictions")
-    keep(plots.confusion_matrix(evaluation), "confusion_matrix")
-    keep(plots.accuracy_by_digit(evaluation), "accuracy_by_digit")
-    keep(plots.worst_mistakes(test_set.images, evaluation, limit=15), "worst_mistakes")
-    keep(plots.reliability_diagram(evaluation), "reliability_diagram")
+    keep(plots.confusion_matrix(measured), "confusion_matrix")
+    keep(plots.accuracy_by_digit(measured), "accuracy_by_digit")
+    keep(plots.worst_mistakes(test_set.images, measured, limit=15), "worst_mistakes")
+    keep(plots.reliability_diagram(measured), "reliability_diagram")
     keep(plots.first_layer_weights(network), "first_layer_weights")
+    keep(plots.hidden_layer_map(network, test_set.images, measured), "hidden_layer_map")
     image = test_set.images[HARD_IMAGE]
-    keep(plots.explanation(image, explain(network, image)), "explanation")
+    neighbours = nearest(network, image, train_set.images, train_set.labels)
+    keep(plots.explanation(image, explain(network, image), neighbours), "explanation")
+    curve = measured.risk_coverage()
+    keep(plots.risk_coverage(curve.coverage, curve.risk), "risk_coverage")
+    for name in ("standard", "cnn", "best-cnn"):
+        keep(mistakes_of(name, test_set), f"mistakes_{name.replace('-', '_')}")
+    for name, figure in robustness().figures(test_set).items():
+        keep(figure, name)
 
     keep(network_flow(), "network_flow")
     keep(activation_functions(), "activations")
@@ -77,6 +89,23 @@ def main() -> None:
     finished = [event for event in training if isinstance(event, Finished)]
     assert finished
     keep(plots.learning_curves(training.history), "learning_curves")
+
+
+def mistakes_of(model: str, test_set: Dataset) -> Figure:
+    """All that a shipped model gets wrong."""
+    measured = evaluate(load_model(model).network, test_set.images, test_set.labels)
+    wrong = measured.mistakes()
+    return plots.all_mistakes(test_set.images[wrong], test_set.labels[wrong], measured.predictions[wrong])
+
+
+def robustness() -> Robustness:
+    """What docs/runs has of corruptions and attacks."""
+    corruptions = {
+        name: {kind: error for kind, error in evaluation(name)["corruptions"].items() if kind != "mean"}
+        for name in COMPARED
+    }
+    attacks = {name: [AttackError(**each) for each in evaluation(name)["attacks"]] for name in SHIPPED}
+    return Robustness(corruptions, attacks)
 
 
 def keep(figure: Figure, name: str) -> None:

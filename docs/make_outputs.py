@@ -3,7 +3,7 @@
     python docs/make_outputs.py              with the shipped model
     python docs/make_outputs.py model.pkl    with another
 
-and the table of benchmarks/results.json into docs/performance.md.
+and the tables of ``tables.py`` into the pages.
 
 Run by hand, with the package installed. All commands of a page run in one folder, with nothing in it but
 the model as model.pkl, in the page's order, without colours, as through a pipe. With --json, standard error is left
@@ -12,7 +12,6 @@ out. A block that ends in a line "…" keeps its number of lines.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -21,16 +20,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+from tables import with_tables
 
-from benchmarks import report
 from digits.model_files import find_model
 
 DOCS = Path(__file__).parent
 BLOCK = re.compile(r"^```console\n\$ (?P<command>digits [^\n]*)\n(?P<output>.*?)^```$", re.DOTALL | re.MULTILINE)
 COLUMNS = 86
-START, END = "<!-- benchmarks/results.json -->\n", "<!-- end -->\n"
-TABLE = re.compile(f"{START}.*?{END}", re.DOTALL)
 
 
 def main() -> None:
@@ -41,16 +37,10 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             shutil.copy(model, Path(folder) / "model.pkl")
             rewritten = BLOCK.sub(lambda block, folder=folder: with_output(block, folder), text)
-        rewritten = TABLE.sub(lambda _: f"{START}{benchmark_table()}{END}", rewritten)
+        rewritten = with_tables(rewritten)
         if rewritten != text:
             page.write_text(rewritten, encoding="utf-8")
             print(f"rewrote {page.name}")
-
-
-def benchmark_table() -> str:
-    """The benchmarks as Markdown, and where they were measured."""
-    found = json.loads((DOCS.parent / "benchmarks" / "results.json").read_text(encoding="utf-8"))
-    return f"{report.markdown(found['rows'])}\nMeasured on: {report.describe_machine(found['machine'])}.\n"
 
 
 def with_output(block: re.Match[str], folder: str) -> str:

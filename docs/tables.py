@@ -72,43 +72,41 @@ def seeds_table() -> str:
     return table(["recipe", "seed", "test error", "training time"], rows)
 
 
-def evaluations() -> dict[str, Results]:
-    """What ``digits evaluate`` printed of the shipped models."""
-    return {
-        name: json.loads((RUNS / f"evaluate-{name}.json").read_text(encoding="utf-8"))
-        for name in ordered(shipped_models())
-    }
+def evaluation(model: str) -> Results:
+    """What ``digits evaluate --corruptions --attacks`` printed of a model."""
+    found: Results = json.loads((RUNS / f"evaluate-{model}.json").read_text(encoding="utf-8"))
+    return found
 
 
 def sureness_table() -> str:
     """How sure the shipped models are."""
     rows = []
-    for name, found in evaluations().items():
+    for name in SHIPPED:
+        found = evaluation(name)
         mistakes = round(found["count"] * found["error_percent"] / 100)
         left = [f"{found['errors_at_coverage'][coverage]:.0f}" for coverage in ("0.99", "0.95")]
         error = f"{100 * found['expected_calibration_error']:.2f} %"
         rows.append([name, f"{found['temperature']:.2f}", error, str(mistakes), *left])
-    heads = ["model", "temperature", "calibration error", "mistakes", "left at 99 % answered", "at 95 %"]
-    return table(heads, rows)
+    return table(["model", "temperature", "calibration error", "mistakes", "left at 99 % answered", "at 95 %"], rows)
 
 
 def corruptions_table() -> str:
-    """Errors by corruption and model."""
-    columns = {name: json.loads((RUNS / f"corruptions-{name}.json").read_text(encoding="utf-8")) for name in COMPARED}
-    kinds = list(next(iter(columns.values()))["corruptions"])
+    """Errors by corruption and model, beside networks that saw no warps."""
+    columns = {name: evaluation(name)["corruptions"] for name in COMPARED}
     rows = [
-        [kind.replace("_", " "), *(f"{found['corruptions'][kind]:.1f}" for found in columns.values())] for kind in kinds
+        [kind.replace("_", " "), *(f"{errors[kind]:.1f}" for errors in columns.values())]
+        for kind in columns["standard"]
     ]
-    return table(["test error in %", *columns], rows)
+    return table(["test error in %", *(name.replace("-without-warps", " without") for name in columns)], rows)
 
 
 def attacks_table() -> str:
     """Errors by attack and model."""
-    rows = []
-    for name, found in evaluations().items():
-        if attacks := found.get("attacks"):
-            rows.append([name, *(f"{error:.1f}" for pairs in attacks.values() for _, error in pairs)])
-            heads = [f"{attack} {epsilon:g}" for attack, pairs in attacks.items() for epsilon, _ in pairs]
+    attacks = {name: evaluation(name)["attacks"] for name in SHIPPED}
+    heads = [
+        "clean" if each["attack"] == "none" else f"{each['attack']} {each['epsilon']:g}" for each in attacks["standard"]
+    ]
+    rows = [[name, *(f"{each['error_percent']:.1f}" for each in of_model)] for name, of_model in attacks.items()]
     return table(["test error in %", *heads], rows)
 
 
@@ -116,11 +114,6 @@ def benchmark_table() -> str:
     """The benchmarks, and where they were measured."""
     found = json.loads((DOCS.parent / "benchmarks" / "results.json").read_text(encoding="utf-8"))
     return f"{report.markdown(found['rows'])}\nMeasured on: {report.describe_machine(found['machine'])}.\n"
-
-
-def ordered(names: Any) -> list[str]:
-    """In the order of the recipes."""
-    return [name for name in RECIPES if name in names]
 
 
 def duration(seconds: float) -> str:
@@ -135,6 +128,7 @@ def table(heads: list[str], rows: list[list[str]]) -> str:
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
+SHIPPED = [name for name in RECIPES if name in shipped_models()]
 COMPARED = ("standard-without-warps", "standard", "cnn-without-warps", "cnn", "best-cnn")
 TABLES: dict[str, Callable[[], str]] = {
     "recipes": recipes_table,

@@ -87,7 +87,7 @@ def train(
     saved = find_interruption(path) if resume else None
     start = saved.recipe if saved and not recipe else find_recipe(recipe or "quick")
     given = {name: value for name, value in changes.items() if value is not None}
-    if augment is not None:
+    if augment is not None and augment != bool(start.augmentation):
         given["augmentation"] = USUAL_WARPS if augment else Augmentation()
     chosen = start.changed(**given)
     if seed is None:
