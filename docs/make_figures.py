@@ -29,7 +29,6 @@ from rich.console import Console
 from rich.style import Style
 from rich.terminal_theme import SVG_EXPORT_THEME
 from rich.text import Text
-
 from tables import COMPARED, SHIPPED, evaluation
 
 from digits import RECIPES, NeuralNetwork, activations, load_mnist, optimizers, plots, train

@@ -32,7 +32,7 @@ COLUMNS = 86
 def main() -> None:
     """Rewrite the pages in which something is other than it was."""
     model = find_model(sys.argv[1] if len(sys.argv) > 1 else "quick")
-    for page in sorted(DOCS.glob("*.md")):
+    for page in (DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))):
         text = page.read_text(encoding="utf-8")
         with tempfile.TemporaryDirectory() as folder:
             shutil.copy(model, Path(folder) / "model.pkl")

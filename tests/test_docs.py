@@ -13,9 +13,9 @@ from pathlib import Path
 import click
 import pytest
 
-from benchmarks import report
 from digits.cli import digits
 from digits.recipes import RECIPES
+from docs import tables
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -139,11 +139,14 @@ def test_how_it_learns_quotes_every_part_of_the_core() -> None:
     assert modules >= {"activations", "layers", "losses", "neural_network", "optimizers", "gradient_check"}
 
 
-def test_the_table_of_performance_is_what_the_benchmarks_measured() -> None:
+@pytest.mark.parametrize("page", TEXTS, ids=names(TEXTS))
+def test_tables_are_what_was_measured(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert tables.with_tables(text) == text, "run python docs/make_outputs.py"
+
+
+def test_the_benchmarks_were_measured_in_full() -> None:
     found = json.loads((ROOT / "benchmarks" / "results.json").read_text(encoding="utf-8"))
-    text = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
-    assert report.markdown(found["rows"]) in text
-    assert report.describe_machine(found["machine"]) in text
     assert not found["quick"]
     assert not any(row["failed"] or row["not_measured"] for row in found["rows"])
 
@@ -198,9 +201,13 @@ def test_no_place_is_left_to_be_filled_in(page: Path) -> None:
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_what_a_recipe_is_said_to_reach_is_what_was_measured(name: str) -> None:
-    """``digits recipes``, the results and the README tell the same figures."""
-    expected = RECIPES[name].expected()
-    for page in ("docs/results.md", "README.md"):
-        row = next(line for line in (ROOT / page).read_text(encoding="utf-8").splitlines() if f"| {name} |" in line)
-        assert f"{100 - expected['test_error_percent']:.2f} %" in row
-        assert f"{expected['train_seconds']:.1f} s" in row
+    assert RECIPES[name].expected() == tables.measured(name)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_runs_that_are_kept_are_of_the_recipe(name: str) -> None:
+    """Nobody changes a recipe and keeps what the old one reached."""
+    for run in tables.runs(name):
+        assert run["recipe"] == name
+        assert run["epochs"] == RECIPES[name].epochs
+        assert run["parameters"] == RECIPES[name].network(seed=0).parameters.size
