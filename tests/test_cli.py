@@ -162,11 +162,20 @@ def test_evaluate_measures_corruptions_and_attacks_of_models_side_by_side(run: C
     assert {path.name for path in Path("figures").iterdir()} == FIGURES | ROBUSTNESS_FIGURES
 
 
+def test_evaluate_lets_several_models_answer_together(run: Commands, small_files: Path) -> None:
+    for seed in (0, 1):
+        save_model(f"{seed}.pkl", Recipe(hidden=(4,)).network(seed))
+    alone = json.loads(run("evaluate", "--model", "0.pkl", "--json").output)
+    together = json.loads(run("evaluate", "--model", "0.pkl", "--with", "1.pkl", "--views", "2", "--json").output)
+    assert together["count"] == alone["count"]
+    assert together["negative_log_likelihood"] != alone["negative_log_likelihood"]
+
+
 def test_evaluate_prints_a_table_with_a_column_for_each_model(run: Commands, small_files: Path) -> None:
     save_model("mine.pkl", Recipe(hidden=(4,)).network(seed=0))
     output = run("evaluate", "--attacks", "--compare", "mine.pkl").output
     (heading,) = (line for line in output.splitlines() if line.split()[:2] == ["attack", "epsilon"])
-    assert heading.split()[2:] == ["quick", "mine.pkl"]
+    assert heading.split()[2:] == ["standard", "mine.pkl"]
     assert "PGD" in output
     assert "canny edges" not in output
 
@@ -407,7 +416,7 @@ BAD_INPUT = [
     (("explain", "0", "--plot", "why.png", "--train-data", "unlabelled.csv"), "no labels"),
     (("evaluate", "--test-data", "unlabelled.csv", "--corruptions", "--plots", "figures"), "no labels"),
     (("evaluate", "--test-data", "one.csv", "--attacks", "--compare", "no-such.pkl"), "no model"),
-    (("evaluate", "--test-data", "one.csv", "--attacks", "--compare", "quick"), "compared with itself"),
+    (("evaluate", "--test-data", "one.csv", "--attacks", "--compare", "quick"), "named twice"),
     (("evaluate", "--test-data", "one.csv", "--attacks", "--compare", "huge-weights.pkl"), "not finite numbers"),
     (("evaluate", "--test-data", "unlabelled.csv"), "no labels"),
     (("evaluate", "--test-data", "a-folder"), "folder"),

@@ -30,7 +30,7 @@ def type_into(text: str, folder: Path, command: list[str] = MENU) -> subprocess.
 def test_the_command_of_the_readme_answers_through_a_pipe() -> None:
     result = type_into("1\n0 1 2\n3\n", PROJECT, [sys.executable, "src/main.py"])
     assert result.returncode == 0
-    assert "model          model.pkl (recipe quick)" in result.stdout
+    assert "model          model.pkl (recipe standard)" in result.stdout
     assert "right on its test set" in result.stdout
     assert "embedded MNIST, test" in result.stdout
     for index, digit in enumerate((7, 2, 1)):
@@ -41,7 +41,7 @@ def test_the_command_of_the_readme_answers_through_a_pipe() -> None:
 
 def test_main_py_finds_the_project_from_any_folder(folder: Path) -> None:
     result = type_into("3\n", folder, [sys.executable, str(PROJECT / "src" / "main.py")])
-    assert "model          model.pkl (recipe quick)" in result.stdout
+    assert "model          model.pkl (recipe standard)" in result.stdout
 
 
 @pytest.mark.parametrize("text", ["0 1 2", "0,1,2", "0-2", " 0, 1-2 "])

@@ -212,7 +212,7 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_without_a_name_it_is_the_shipped_default(shipped: Path) -> None:
-    assert find_model() == shipped / "quick.pkl"
+    assert find_model() == shipped / "standard.pkl"
 
 
 def test_without_a_name_model_pkl_here_comes_first(shipped: Path) -> None:

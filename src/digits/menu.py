@@ -108,7 +108,7 @@ class Menu:
         lines = ["", "  1  Test predictions on specific image indices"]
         if self.answers:
             lines.append("  f  Save a figure of the last predictions")
-        lines.append("  2  Retrain the model")
+        lines.append(f"  2  Retrain the model, by the recipe {RECIPE}")
         if checkpoint_path(self.path).exists():
             lines.append("  r  Go on with the interrupted training")
         return "\n".join([*lines, "  3  Exit", "", "Your choice: "])
@@ -181,6 +181,18 @@ class Menu:
         with TrainingDisplay(run.training, make_console(stderr=True)) as display:
             for event in run.events():
                 display.show(event)
+        replaced = self.model
         self._load_model()
         if self.model:
             self._show_model(self.model)
+        if replaced and replaced.recipe and _accuracy(replaced) > _accuracy(self.model):
+            self.console.print(
+                f"  The model before was {_accuracy(replaced):.2%} right."
+                f" To train one like it: digits train --recipe {replaced.recipe.name}"
+            )
+
+
+def _accuracy(model: TrainedModel | None) -> float:
+    """What a model's file says of it; 0 where it says nothing."""
+    accuracy = model.results.get("test_accuracy") if model else None
+    return accuracy if isinstance(accuracy, float) else 0.0

@@ -40,7 +40,7 @@ from digits.version import __version__
 
 MODEL, CHECKPOINT = "digits model", "digits checkpoint"
 VERSION = 1
-DEFAULT_MODEL = "quick"
+DEFAULT_MODEL = "standard"
 MODELS = Path(__file__).parent / "models"  # the shipped ones
 
 MAX_MODEL_BYTES = 512 * 2**20

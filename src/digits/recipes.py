@@ -265,6 +265,7 @@ RECIPES = {
             epochs=120,
             weight_average=0.998,
             augmentation=WARPS_AND_LIGHT,
+            temperature=1.04,
             validation=0,
         ),
         Recipe(
@@ -281,6 +282,7 @@ RECIPES = {
             epochs=27,
             weight_average=0.999,
             augmentation=GENTLE_WARPS_AND_LIGHT,
+            temperature=1.05,
             validation=0,
         ),
         Recipe(
@@ -294,7 +296,7 @@ RECIPES = {
             schedule="one-cycle",
             weight_decay=0.05,
             batch_size=100,
-            epochs=50,
+            epochs=40,
             weight_average=0.999,
             augmentation=GENTLE_WARPS_AND_LIGHT,
             validation=0,
