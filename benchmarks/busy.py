@@ -1,7 +1,6 @@
-"""What one and two threads cost when other programs want the cores too: ``python -m benchmarks.busy``.
+"""What one and two threads of BLAS cost when other programs want the cores too: ``python -m benchmarks.busy``.
 
-Why ``digits train`` takes one thread for small networks. Prints the median time of a step of 784-128-10, whose batches
-are computed in one part or two, side by side, as by ``digits train --threads 1`` and ``--threads 2``.
+Why ``digits train`` takes one thread for small networks. Prints the median time of a step of 784-128-10.
 """
 
 from __future__ import annotations
@@ -26,10 +25,10 @@ REPETITIONS, STEPS = 7, 100
 BUSY = "while True: pass"
 
 
-def step_time(batches: Batches, repetition: int, threads: int) -> float:
+def step_time(batches: Batches, repetition: int) -> float:
     """Seconds of one step, the mean of ``STEPS``."""
     work = small()
-    parallel, optimizer = DataParallel(make_network(work.hidden), threads), make_optimizer(work)
+    parallel, optimizer = DataParallel(make_network(work.hidden), 1), make_optimizer(work)
     began = perf_counter()
     for inputs, labels in islice(batches.epoch(repetition), STEPS):
         training_step(parallel, optimizer, inputs, labels)
@@ -38,17 +37,16 @@ def step_time(batches: Batches, repetition: int, threads: int) -> float:
 
 def main() -> None:
     """Measure with no, one and two other programs."""
-    threadpool_limits(1)  # of BLAS, as ``digits.training`` does
     images = load_mnist()[0]
     batches = Batches(images.images, images.labels, small().batch_size, seed=0)
     table = Table("busy programs beside it", "one thread", "two threads", box=None, pad_edge=False)
     for others in range(3):
         programs = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(others)]
         try:
-            medians = [
-                float(np.median([step_time(batches, number, threads) for number in range(REPETITIONS)]))
-                for threads in (1, 2)
-            ]
+            medians = []
+            for threads in (1, 2):
+                with threadpool_limits(threads):
+                    medians.append(float(np.median([step_time(batches, number) for number in range(REPETITIONS)])))
         finally:
             for program in programs:
                 program.kill()

@@ -3,9 +3,6 @@
     python -m benchmarks.step_profile --json FILE            prints nothing, writes the profile
     python -m benchmarks.step_profile --checked --json FILE  steps by ``loss_and_gradients``, which checks every batch
 
-Batches are computed in one part, and all products in one thread of BLAS: so ``digits train`` takes a step by default,
-and only what is done in one thread can be added up.
-
 It runs with any version of ``digits`` that has layers, so that two can be compared. ``step_profile_before.json`` is of
 the code before it was made fast, by the second command. Clocks are read before and after each part; that costs a
 microsecond or two a step, most of it in what is called the rest.
@@ -20,8 +17,6 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any
-
-from threadpoolctl import threadpool_limits
 
 from benchmarks import machine
 from benchmarks.contenders import SEED, Array, initial_weights, training_images
@@ -163,7 +158,6 @@ def main() -> None:
     parser.add_argument("--code", default="", metavar="TEXT", help="which version of digits this is, in words")
     options = parser.parse_args()
     step = checked_step if options.checked else usual_step
-    threadpool_limits(1)
     described = machine.describe()
     code = described.pop("commit")  # of this checkout, which need not be where digits comes from
     works = profile(quick=options.quick, step=step)

@@ -373,12 +373,6 @@ def test_a_layer_says_how_near_its_kink_is() -> None:
         assert connected(layer, (1, 2, 2)).distance_to_kink(x) == np.inf
 
 
-def test_products_are_counted() -> None:
-    assert connected(Dense(5), (6,)).multiplications() == 30
-    assert connected(Conv2D(4, 3, padding=1), IMAGE).multiplications() == 4 * (2 * 9) * (5 * 7)
-    assert connected(MaxPool2D(2), IMAGE).multiplications() == 0
-
-
 def test_a_layer_occurs_once_in_a_network() -> None:
     relu = ReLU()
     with pytest.raises(ValueError, match=r"ReLU\(\) is part of a network already"):

@@ -95,42 +95,40 @@ def test_the_number_of_cores_does_not_change_a_small_networks_weights(small_set:
     assert np.array_equal(*weights)
 
 
-def test_blas_takes_one_thread_where_parts_of_a_batch_take_the_others(
-    small_set: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_as_many_threads_compute_as_one_asks_for(small_set: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of BLAS in dense networks. With convolutions a part of the batch each, and BLAS keeps to one."""
     seen = []
     blas = ThreadpoolController().select(user_api="blas")
     step = Training._step
 
     def watched(training: Training, *batch: np.ndarray) -> Step:
-        seen.extend(library["num_threads"] for library in blas.info())
+        seen.extend((library["num_threads"], len(training.parallel.networks)) for library in blas.info())
         return step(training, *batch)
 
     monkeypatch.setattr(Training, "_step", watched)
+    large = replace(RECIPE, hidden=(4096,), epochs=1, batch_size=400, validation=0)
+    convolutional = replace(RECIPE, convolutions="2x3 pool", epochs=1)
+    cases: list[tuple[Recipe, int | None, tuple[int, int]]] = [
+        (RECIPE, None, (1, 1)),
+        (RECIPE, 2, (2, 1)),
+        (large, None, (3, 1)),
+        (large, 2, (2, 1)),
+        (convolutional, None, (1, 2)),
+        (convolutional, 1, (1, 1)),
+        (convolutional, 3, (1, 3)),
+    ]
     with blas.limit(limits=3):
-        for threads in (1, 2):
-            next(begin(small_set, threads=threads))
-            assert set(seen) == {1}
+        for recipe, threads, expected in cases:
+            next(begin(small_set, recipe, threads=threads))
+            assert set(seen) == {expected}
             seen.clear()
 
 
-def test_a_large_step_is_computed_in_two_parts_and_a_small_one_whole(small_set: Dataset) -> None:
-    """Whatever the machine: the bits of the weights depend on it."""
-    large = replace(RECIPE, hidden=(1024,), batch_size=400)
-    assert [begin(small_set, recipe).threads for recipe in (RECIPE, large)] == [1, 2]
-    convolutional = replace(RECIPE, convolutions="16x5 pool 16x5", batch_size=256)
-    assert begin(small_set, convolutional).threads == 2
-    for threads in (1, 2, 3):
-        training = begin(small_set, large, threads=threads)
-        assert training.threads == len(training.parallel.networks) == threads
-
-
-@pytest.mark.parametrize("recipe", [RECIPE, NOISY], ids=["dense", "convolution"])
-def test_two_parts_give_the_same_bits_whichever_thread_is_faster(small_set: Dataset, recipe: Recipe) -> None:
-    first, second = (begin(small_set, recipe, threads=2) for _ in range(2))
+def test_two_parts_give_the_same_bits_whichever_thread_is_faster(small_set: Dataset) -> None:
+    first, second = (begin(small_set, NOISY, threads=2) for _ in range(2))
     assert np.array_equal(finish(first), finish(second))
     assert np.array_equal(first.network.statistics, second.network.statistics)
-    assert not np.array_equal(first.network.parameters, finish(begin(small_set, recipe, threads=1)))
+    assert not np.array_equal(first.network.parameters, finish(begin(small_set, NOISY, threads=1)))
 
 
 @settings(max_examples=6, deadline=None)

@@ -26,9 +26,9 @@ TRIALS, TRIAL_STEPS = 5, 60
 
 
 def use_threads(count: int) -> None:
-    """Of BLAS in inference; in training, that many parts of a batch."""
+    """Of BLAS, or parts of a batch."""
     threadpool_limits(count)
-    Trainer.most_parts = count
+    Trainer.most_threads = count
 
 
 def make_network(hidden: tuple[int, ...], filters: tuple[int, ...] = ()) -> NeuralNetwork:
@@ -71,37 +71,40 @@ def set_weights(network: NeuralNetwork, weights: Weights) -> None:
 
 
 class Trainer(contenders.Trainer):
-    """The loop of ``digits.training``, without its events: one thread of BLAS, and batches computed in parts.
+    """The loop of ``digits.training``, without its events.
 
-    How many parts is found out in the warm-up: one, or a part for each of two cores, whichever trains faster now. Two
-    are faster where the cores are two and idle. Where they are halves of one core, or another program wants one, one
-    part may be. ``digits train`` takes one for a small network, so as not to take cores for little, two for a large
-    one (``digits.training.LARGE_STEP``), and ``--threads N`` for who knows better.
+    Convolutional networks are computed in parts, a thread each, others with threads of BLAS. How many is found out in
+    the warm-up: one or two, whichever trains faster now. Two are faster where the cores are two and idle. Where they
+    are halves of one core, or another program wants one, one may be. ``digits train`` takes one for a small dense
+    network, so as not to depend on it, and ``--threads 2`` for who knows better.
     """
 
-    most_parts: ClassVar[int] = min(cores(), 2)
+    most_threads: ClassVar[int] = min(cores(), 2)
 
     def prepare(self) -> None:  # noqa: D102
         from digits.data_parallel import DataParallel  # here: the profile also runs with versions that have none
 
-        threadpool_limits(1)
         self.network = make_network(self.work.hidden, self.work.filters)
-        self.candidates = [DataParallel(self.network, parts) for parts in range(1, self.most_parts + 1)]
         self.batches = Batches(self.images, self.labels, self.work.batch_size, SEED)
+        counts = range(1, self.most_threads + 1)
+        if self.work.filters:
+            self.candidates = [(1, DataParallel(self.network, parts)) for parts in counts]
+        else:
+            self.candidates = [(blas, DataParallel(self.network, 1)) for blas in counts]
 
     def repeat(self) -> tuple[float, Evidence]:  # noqa: D102
         if len(self.candidates) > 1:  # in the warm-up: the others stand still by now
             self.candidates = [self.fastest()]
         return super().repeat()
 
-    def fastest(self) -> DataParallel:
+    def fastest(self) -> tuple[int, DataParallel]:
         """The candidate that takes the least time for some steps: the median of trials in turns."""
         times: list[list[float]] = [[] for _ in self.candidates]
         self.reset()
         for _ in range(TRIALS):
-            for parallel, of_candidate in zip(self.candidates, times, strict=True):
+            for candidate, of_candidate in zip(self.candidates, times, strict=True):
                 began = perf_counter()
-                self.take_steps(parallel, TRIAL_STEPS)
+                self.take_steps(*candidate, TRIAL_STEPS)
                 of_candidate.append(perf_counter() - began)
         return self.candidates[int(np.argmin([median(of_candidate) for of_candidate in times]))]
 
@@ -109,13 +112,14 @@ class Trainer(contenders.Trainer):
         set_weights(self.network, self.initial_weights)
         self.optimizer = make_optimizer(self.work)
 
-    def take_steps(self, parallel: DataParallel, steps: int | None) -> list[float]:
+    def take_steps(self, blas: int, parallel: DataParallel, steps: int | None) -> list[float]:
         """The first steps of the epoch, or all; their losses."""
+        threadpool_limits(blas)
         batches = islice(self.batches.epoch(0), steps)
         return [training_step(parallel, self.optimizer, inputs, labels) for inputs, labels in batches]
 
     def train(self) -> None:  # noqa: D102
-        self.losses = self.take_steps(self.candidates[0], self.work.steps)
+        self.losses = self.take_steps(*self.candidates[0], self.work.steps)
 
     def weights(self) -> Weights:  # noqa: D102
         return [(layer.weights, layer.biases) for layer in layers_with_weights(self.network)]

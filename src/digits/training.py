@@ -11,6 +11,7 @@ on, so a resumed run gives, bit for bit, the weights of one that was never stopp
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from math import isfinite
 from time import perf_counter
@@ -28,7 +29,8 @@ from digits.neural_network import NeuralNetwork
 from digits.optimizers import SCHEDULES, WeightAverage
 from digits.recipes import Recipe
 
-LARGE_STEP = 100_000_000  # multiplications of a forward pass over a batch, from which a second thread pays always
+LARGE_PRODUCT = 100_000_000  # multiplications in a step's largest matrix product, from which threads pay always
+PARTS = 2  # of a batch, if the network has convolutions
 MOST_THREADS = 64
 
 TRAIN_SAMPLE = 2_500  # training images that an epoch's end is measured on: enough to see overfitting by
@@ -118,9 +120,11 @@ class Training(Iterator[Event]):
         recipe: how. Its network settings are not used here: the network is given.
         seed: of the order of the images.
         resume_from: what ``checkpoint()`` returned, of a run with the same network, data, recipe and seed.
-        threads: parts that each batch is cut into and computed in, side by side; see ``DataParallel``. By default one
-            for small networks and two for large ones, however many cores there are, because the last bits of the
-            weights depend on it, and with batch normalisation more than these.
+        threads: how many compute. In a network with convolutions each takes a part of every batch (see
+            ``DataParallel``), two by default, however many cores there are. In others they share out the matrix
+            products, one by default, and all there are for large networks: two take a fifth off the time of a small
+            network on idle cores, but wait for each other when other programs want the cores too, up to a hundred
+            times as long. The last bits of the weights depend on it, with batch normalisation more than these.
 
     Attributes:
         learning_rate: the highest of the schedule; may be changed between events.
@@ -154,9 +158,16 @@ class Training(Iterator[Event]):
         self.sample = images[: min(end, TRAIN_SAMPLE)], labels[: min(end, TRAIN_SAMPLE)]
         self.batches = Batches(images[:end], labels[:end], recipe.batch_size, seed, augmentation=recipe.augmentation)
         check_labels(labels, len(images), network.classes)
-        size = self.batches.batch_size * sum(layer.multiplications() for layer in network.layers)
-        self.threads = threads or (2 if size >= LARGE_STEP else 1)
-        self.parallel = DataParallel(network, self.threads)
+        self.threads: int | None
+        self.blas: int | None
+        if any(len(layer.output_shape) > 1 for layer in network.layers):  # half of a convolution is copying and adding
+            self.threads = parts = threads or PARTS
+            self.blas = 1
+        else:
+            largest = max(array.size for _, array in network.named_parameters()) * self.batches.batch_size
+            self.threads = self.blas = threads or (None if largest >= LARGE_PRODUCT else 1)
+            parts = 1
+        self.parallel = DataParallel(network, parts)
         self.optimizer = recipe.make_optimizer()
         self.learning_rate = recipe.learning_rate
         self.schedule = SCHEDULES[recipe.schedule]
@@ -193,7 +204,7 @@ class Training(Iterator[Event]):
         """The next event. What passes until it is asked for is no training time."""
         self._began = perf_counter()
         quiet = np.errstate(over="ignore", invalid="ignore")  # a loss that overflows is reported in words
-        with blas_threads(1), quiet:  # what is parallel here is parallel by parts of the batch
+        with blas_threads(self.blas) if self.blas else nullcontext(), quiet:
             return next(self._events)
 
     def _run(self) -> Iterator[Event]:

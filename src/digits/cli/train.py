@@ -45,8 +45,7 @@ from digits.cli.options import (
     "--threads",
     type=click.IntRange(1, 64),
     metavar="N",
-    help="Parts of each batch, computed side by side; the last bits of the weights depend on it, with --batch-norm"
-    " more. [default: 1 for small networks, 2 for large ones]",
+    help="How many compute side by side. [default: 2 with convolutions, else 1, or all cores for large products]",
 )
 @click.option(
     "--model", "path", type=file_type, default="model.pkl", metavar="F", help="File to write. [default: model.pkl]"

@@ -110,10 +110,6 @@ class Conv2D(Layer):
         im2col(pad(inputs, self.padding, padded), self.size, patches)
         return self._answers(patches, np.empty((self.filters, patches[0, 0, 0].size), self.dtype))
 
-    def multiplications(self) -> int:
-        """One per weight and place."""
-        return self.weights.size * prod(self.output_shape[1:])
-
     def infer_size(self) -> int:
         """The numbers in an image's patches."""
         return prod(self._patches_shape(1))

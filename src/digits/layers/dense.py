@@ -47,10 +47,6 @@ class Dense(Layer):
         inputs, units = self.weights.shape
         draw_weights(self.weights, inputs, units, self.initialization or usual, random)
 
-    def multiplications(self) -> int:
-        """One per weight."""
-        return self.weights.size
-
     def forward(self, inputs: Array) -> Array:
         """y = x·W + b, (batch, inputs)·(inputs, units) + (units,)."""
         self.inputs = inputs

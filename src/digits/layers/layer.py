@@ -100,10 +100,6 @@ class Layer:
         """Compute the outputs as a finished network does. Touches nothing but its result."""
         raise NotImplementedError
 
-    def multiplications(self) -> int:
-        """How many of them an image takes, on the way forward, in matrix products."""
-        return 0
-
     def infer_size(self) -> int:
         """How many numbers ``infer`` needs room for, for each image."""
         return prod(self.output_shape)
