@@ -53,9 +53,10 @@ def recipes_table() -> str:
         of_recipe = runs(name)
         errors = [run["test_error_percent"] for run in of_recipe]
         seconds = [run["train_seconds"] for run in of_recipe]
-        spread = f" ± {stdev(errors):.2f}" if len(errors) > 1 else ""
-        time = f"{duration(mean(seconds))} ({duration(min(seconds))} to {duration(max(seconds))})"
-        seeds = f"{len(errors)} seeds" if len(errors) > 1 else "1 seed"
+        several = len(errors) > 1
+        spread = f" ± {stdev(errors):.2f}" if several else ""
+        time = duration(mean(seconds)) + f" ({duration(min(seconds))} to {duration(max(seconds))})" * several
+        seeds = f"{len(errors)} seeds" if several else "1 seed"
         rows.append(
             [name, recipe.describe(), f"{of_recipe[0]['parameters']:,}", f"{mean(errors):.2f} %{spread}", seeds, time]
         )

@@ -98,7 +98,8 @@ def train(
         require_plots(plots)
     run = Run(chosen, seed, train_set, test_set, path, saved.checkpoint if saved else None, threads)
 
-    say(f"training data: {train_set.source}, {len(train_set):,} images, {run.held_out:,} of them held out to validate")
+    held_out = f"{run.held_out:,} of them held out to validate" if run.held_out else "none held out"
+    say(f"training data: {train_set.source}, {len(train_set):,} images, {held_out}")
     say(f"test data: {test_set.source}, {len(test_set):,} images{'' if test_set.has_labels else ' without labels'}")
     say(f"recipe {chosen.name}, seed {seed}: {run.network!r}")
     if resume:
