@@ -93,8 +93,7 @@ def main() -> None:
 def mistakes_of(model: str, test_set: Dataset) -> Figure:
     """All that a shipped model gets wrong."""
     measured = evaluate(load_model(model).network, test_set.images, test_set.labels)
-    wrong = measured.mistakes()
-    return plots.all_mistakes(test_set.images[wrong], test_set.labels[wrong], measured.predictions[wrong])
+    return plots.all_mistakes(test_set.images, test_set.labels, measured.predictions)
 
 
 def robustness() -> Robustness:

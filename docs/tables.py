@@ -130,7 +130,7 @@ def table(heads: list[str], rows: list[list[str]]) -> str:
 
 
 SHIPPED = [name for name in RECIPES if name in shipped_models()]
-COMPARED = ("standard-without-warps", "standard", "cnn-without-warps", "cnn", "best-cnn")
+COMPARED = ("standard-without-warps", "standard", "cnn", "best-cnn")
 TABLES: dict[str, Callable[[], str]] = {
     "recipes": recipes_table,
     "seeds": seeds_table,

@@ -125,8 +125,8 @@ def test_evaluate_measures_the_shipped_model_as_its_file_says(run: Commands) -> 
     assert printed["count"] == 10_000
     assert len(printed["per_digit"]) == 10
     assert printed["error_percent"] == pytest.approx(100 * (1 - printed["accuracy"]))
-    assert printed["accuracy"] == pytest.approx(load_model("quick").results["test_accuracy"], abs=2e-4)
-    assert printed["temperature"] == load_model("quick").network.temperature
+    assert printed["accuracy"] == pytest.approx(load_model("standard").results["test_accuracy"], abs=2e-4)
+    assert printed["temperature"] == load_model("standard").network.temperature
     assert {"corruptions", "attacks", "compared"}.isdisjoint(printed)
 
 
@@ -416,7 +416,7 @@ BAD_INPUT = [
     (("explain", "0", "--plot", "why.png", "--train-data", "unlabelled.csv"), "no labels"),
     (("evaluate", "--test-data", "unlabelled.csv", "--corruptions", "--plots", "figures"), "no labels"),
     (("evaluate", "--test-data", "one.csv", "--attacks", "--compare", "no-such.pkl"), "no model"),
-    (("evaluate", "--test-data", "one.csv", "--attacks", "--compare", "quick"), "named twice"),
+    (("evaluate", "--test-data", "one.csv", "--attacks", "--compare", "standard"), "named twice"),
     (("evaluate", "--test-data", "one.csv", "--attacks", "--compare", "huge-weights.pkl"), "not finite numbers"),
     (("evaluate", "--test-data", "unlabelled.csv"), "no labels"),
     (("evaluate", "--test-data", "a-folder"), "folder"),

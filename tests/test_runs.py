@@ -163,7 +163,7 @@ def test_a_run_ends_in_a_model_that_tells_where_it_came_from(folder: Path, small
     assert np.array_equal(model.network.parameters, run.network.parameters)
     assert set(run.results) == {
         "recipe", "seed", "epochs", "parameters", "train_seconds", "validation_accuracy", "test_accuracy",
-        "test_error_percent", "model",
+        "temperature", "test_error_percent", "model",
     }  # fmt: skip
 
 
