@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 import re
@@ -312,7 +313,18 @@ def test_recipes_and_models_are_listed(run: Commands) -> None:
     assert "quick" in run("models").output
 
 
-COMMANDS = ["train", "evaluate", "predict", "explain", "submission", "data", "check-gradients", "recipes", "models"]
+COMMANDS = [
+    "train",
+    "evaluate",
+    "predict",
+    "read",
+    "explain",
+    "submission",
+    "data",
+    "check-gradients",
+    "recipes",
+    "models",
+]
 
 
 @pytest.mark.parametrize("command", [(), *[(name,) for name in COMMANDS], ("data", "info"), ("data", "export")])
@@ -482,6 +494,145 @@ def test_bad_input_gets_one_sentence_and_changes_nothing(
     assert last.startswith("Error: ")
     assert last.endswith(".")
     assert words in last
+    assert "Traceback" not in result.errors
+    assert result.output == ""
+    assert content(bad_files) == before
+
+
+# -- read --------------------------------------------------------------------------------------------------------
+
+DIGIT_KEYS = {"label", "confidence", "probabilities", "box", "line"}
+
+
+def draw_number(path: str, count: int = 3) -> str:
+    """The first training digits, dark on light, side by side; returns what they are."""
+    train_set, _ = load_mnist()
+    page = np.concatenate([np.pad(image, ((8, 8), (2, 2))) for image in train_set.images[:count]], axis=1)
+    Image.fromarray(255 - page).resize((page.shape[1] * 2, page.shape[0] * 2), Image.Resampling.BICUBIC).save(path)
+    return "".join(map(str, train_set.labels[:count]))
+
+
+def test_read_prints_the_digits_on_a_picture(run: Commands) -> None:
+    text = draw_number("number.png")
+    result = run("read", "number.png")
+    assert (result.status, result.output) == (0, f"{text}\n")
+    assert "model: " in result.errors
+
+
+def test_read_prints_one_json_object(run: Commands) -> None:
+    text = draw_number("number.png")
+    Image.new("L", (50, 50), 200).save("blank.png")
+    result = run("read", "number.png", "blank.png", "--model", "quick", "--json")
+    assert result.status == 0
+    number, blank = json.loads(result.output)["pictures"]
+    assert set(number) == {"source", "text", "lines", "digits"}
+    assert (number["source"], number["text"], number["lines"]) == ("number.png", text, [text])
+    for found, label in zip(number["digits"], text, strict=True):
+        assert set(found) == DIGIT_KEYS
+        assert found["label"] == int(label)
+        assert found["confidence"] == max(found["probabilities"])
+        assert sum(found["probabilities"]) == pytest.approx(1, abs=1e-5)
+        assert len(found["box"]) == 4
+    assert set(blank) == {"source", "text", "lines", "digits", "reason"}
+    assert blank["digits"] == []
+
+
+def test_read_names_the_bad_picture_and_reads_the_good_ones(run: Commands) -> None:
+    text = draw_number("one.png")
+    other = draw_number("two.png", count=2)
+    Path("text.png").write_text("I am not a picture.")
+    result = run("read", "one.png", "text.png", "missing.png", "two.png", "--model", "quick")
+    assert result.status == 1
+    assert result.output == f"one.png:\n{text}\ntwo.png:\n{other}\n"
+    *_, last = result.errors.splitlines()
+    assert last.startswith("Error: 2 of 4 pictures could not be read")
+    assert last.endswith(".")
+    assert "text.png" in last
+    assert "missing.png" in last
+    assert "Traceback" not in result.errors
+
+
+def test_read_says_in_json_too_which_picture_is_bad(run: Commands) -> None:
+    draw_number("one.png")
+    result = run("read", "one.png", "missing.png", "--model", "quick", "--json")
+    assert result.status == 1
+    good, bad = json.loads(result.output)["pictures"]
+    assert "error" not in good
+    assert set(bad) == {"source", "error"}
+    assert "missing.png" in bad["error"]
+
+
+def test_read_takes_a_picture_from_standard_input(run: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = draw_number("number.png")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(Path("number.png").read_bytes())))
+    result = run("read", "-", "--model", "quick")
+    assert (result.status, result.output) == (0, f"{text}\n")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
+    result = run("read", "-", "--model", "quick")
+    assert result.status == 1
+    assert "standard input must have a picture" in result.errors
+
+
+def test_read_draws_its_answers_and_its_steps(run: Commands) -> None:
+    draw_number("number.png")
+    result = run("read", "number.png", "--model", "quick", "--annotate", "answers.png", "--show-steps", "steps.png")
+    assert result.status == 0
+    assert picture_width("answers.png") == picture_width("number.png")
+    assert np.ptp(np.asarray(Image.open("answers.png").convert("RGB")), axis=2).max() > 100  # there are colours on it
+    assert picture_width("steps.png") >= 800
+    assert "saved answers.png" in result.errors
+
+
+def test_read_draws_on_one_picture_only(run: Commands) -> None:
+    draw_number("one.png")
+    draw_number("two.png")
+    result = run("read", "one.png", "two.png", "--annotate", "answers.png")
+    assert result.status == 2
+    assert "take one picture; there are 2" in result.errors
+    assert not Path("answers.png").exists()
+
+
+def test_read_takes_the_pictures_of_a_folder_by_name(run: Commands) -> None:
+    Path("scans").mkdir()
+    text = draw_number("scans/b.png")
+    other = draw_number("scans/a.jpg", count=1)
+    Path("scans/notes.txt").write_text("not a picture")
+    result = run("read", "scans", "--model", "quick")
+    assert result.status == 0
+    a, b = Path("scans") / "a.jpg", Path("scans") / "b.png"
+    assert result.output == f"{a}:\n{other}\n{b}:\n{text}\n"
+
+
+def test_read_reads_each_page_of_a_pdf(run: Commands) -> None:
+    pytest.importorskip("pypdfium2")
+    texts = [draw_number("a.png"), draw_number("b.png", count=2)]
+    pages = [Image.open(name).convert("RGB") for name in ("a.png", "b.png")]
+    pages[0].save("form.pdf", save_all=True, append_images=pages[1:], resolution=100)
+    pictures = json.loads(run("read", "form.pdf", "--model", "quick", "--json").output)["pictures"]
+    assert [picture["source"] for picture in pictures] == ["form.pdf, page 1", "form.pdf, page 2"]
+    assert [picture["text"] for picture in pictures] == texts
+
+
+READ_BADLY = [
+    (("read",), 2, "name a picture"),
+    (("read", "a-folder"), 1, "has no pictures in it"),
+    (("read", "blank.png", "--annotate", "answers.jpg"), 1, "must end in .png"),
+    (("read", "blank.png", "--annotate", "text.png/x.png"), 1, "text.png"),
+    (("read", "blank.png", "--model", "no-such.pkl"), 1, "no model"),
+    (("read", "blank.png", "--invert", "perhaps"), 2, "perhaps"),
+    (("read", "huge.png", "--model", "quick"), 1, "million pixels"),
+    (("read", "cut.png", "--model", "quick"), 1, "damaged or cut short"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "status", "words"), READ_BADLY)
+def test_what_cannot_be_read_gets_one_sentence_and_changes_nothing(
+    run: Commands, bad_files: Path, arguments: tuple[str, ...], status: int, words: str
+) -> None:
+    before = content(bad_files)
+    result = run(*arguments)
+    assert result.status == status
+    assert words in result.errors.splitlines()[-1]
     assert "Traceback" not in result.errors
     assert result.output == ""
     assert content(bad_files) == before

@@ -14,7 +14,6 @@ from digits.datasets import Dataset
 from digits.errors import DigitsError
 from digits.evaluation import finite_probabilities
 from digits.neural_network import NeuralNetwork
-from digits.reading import open_picture, prepare_digit
 
 
 @dataclass(frozen=True)
@@ -115,6 +114,8 @@ def from_picture(path: str) -> Question:
     Raises:
         DigitsError: if it is no picture, or blank.
     """
+    from digits.reading import open_picture, prepare_digit  # OpenCV takes a quarter of a second
+
     try:
         return Question(path, prepare_digit(open_picture(path)))
     except DigitsError as error:

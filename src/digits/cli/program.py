@@ -10,6 +10,7 @@ from digits.cli.data import data
 from digits.cli.evaluate import check_gradients, evaluate, models
 from digits.cli.messages import say
 from digits.cli.predict import explain, predict, submission
+from digits.cli.read import read
 from digits.cli.train import recipes, train
 from digits.errors import DigitsError, Interrupted
 from digits.version import __version__
@@ -27,6 +28,7 @@ def digits(context: click.Context) -> None:
     Examples:
       digits                          the menu
       digits predict 0 1 2            three test images
+      digits read shopping.jpg        the digits on a photo
       digits train --hidden 128,64    train a network of your own
       digits evaluate --plots figures
     """
@@ -36,7 +38,7 @@ def digits(context: click.Context) -> None:
         Menu().run()
 
 
-for command in (train, evaluate, predict, explain, submission, data, check_gradients, recipes, models):
+for command in (train, evaluate, predict, read, explain, submission, data, check_gradients, recipes, models):
     digits.add_command(command)
 
 

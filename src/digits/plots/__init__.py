@@ -23,6 +23,7 @@ from digits.plots.explaining import explanation
 from digits.plots.hidden_layer import hidden_layer_map
 from digits.plots.learning import first_layer_weights, learning_curves
 from digits.plots.mistakes import accuracy_by_digit, all_mistakes, confusion_matrix, worst_mistakes
+from digits.plots.reading import reading_steps
 from digits.plots.robustness import attack_errors, corruption_errors, corruption_examples
 from digits.plots.style import (
     BAR,
@@ -63,6 +64,7 @@ __all__ = [
     "hidden_layer_map",
     "learning_curves",
     "predictions",
+    "reading_steps",
     "reliability_diagram",
     "risk_coverage",
     "save",
