@@ -79,6 +79,22 @@ def evaluation(model: str) -> Results:
     return found
 
 
+def opinions_table() -> str:
+    """One network and several, one view of each image and several."""
+    rows = []
+    for name, (about, command) in OPINIONS.items():
+        found = json.loads((RUNS / f"opinions-{name}.json").read_text(encoding="utf-8"))
+        rows.append([about, f"{found['error_percent']:.2f} %", f"`digits evaluate {command}`"])
+    return table(["who answers", "test error", "command"], rows)
+
+
+def reading_table() -> str:
+    """How well pictures are read."""
+    found = json.loads((RUNS / "reading.json").read_text(encoding="utf-8"))
+    rows = [[row["what"], f"{row['right']} of {row['of']}", f"{100 * row['right'] / row['of']:.1f} %"] for row in found]
+    return table(["what", "right", ""], rows)
+
+
 def sureness_table() -> str:
     """How sure the shipped models are."""
     rows = []
@@ -131,9 +147,24 @@ def table(heads: list[str], rows: list[list[str]]) -> str:
 
 SHIPPED = [name for name in RECIPES if name in shipped_models()]
 COMPARED = ("standard-without-warps", "standard", "cnn", "best-cnn")
+OPINIONS = {
+    "cnn-views": ("*cnn*, 8 views of each image", "--model cnn --views 8"),
+    "best-cnn-views": ("*best-cnn*, 8 views", "--model best-cnn --views 8"),
+    "best-mlp-views": ("*best-mlp*, 8 views", "--model best-mlp.pkl --views 8"),
+    "ensemble": (
+        "*ensemble*: *best-cnn*, *cnn* and *best-mlp*",
+        "--model best-cnn --with cnn --with best-mlp.pkl",
+    ),
+    "ensemble-views": (
+        "*ensemble*, 8 views",
+        "--model best-cnn --with cnn --with best-mlp.pkl --views 8",
+    ),
+}
 TABLES: dict[str, Callable[[], str]] = {
     "recipes": recipes_table,
     "seeds": seeds_table,
+    "opinions": opinions_table,
+    "reading": reading_table,
     "sureness": sureness_table,
     "corruptions": corruptions_table,
     "attacks": attacks_table,

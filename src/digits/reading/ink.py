@@ -24,7 +24,7 @@ Invert = Literal["auto", "yes", "no"]
 BLANK = "the picture is blank: nothing on it stands out from the paper"
 MIN_CONTRAST = 16  # of 255 between paper and ink; below, a picture counts as blank
 SMALL = 256  # pixels of the longer side, on which the paper is estimated: paper and light have no details
-TINY = 96  # the same for a first guess
+TINY = 160  # the same for a first guess
 FITTED = 8_000  # pixels, at least, that the surface of the paper is fitted to
 FLAT = 6  # standard deviations of the paper's grain that ink stands out by, at least
 FAINT = 0.3  # of the usual ink's strength, from which on a pixel counts as ink
@@ -135,7 +135,7 @@ def _paper(small: Picture) -> Picture:
     mask = (darkness > max(threshold, MIN_CONTRAST)).astype(np.uint8)
     depths = cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 3)
     stroke = 2 * float(np.percentile(depths[depths > 0], 95)) if mask.any() else 0.0
-    return _closed(small, int(scale * min(wide, max(7 / scale, 3 * stroke + 3))))
+    return _closed(small, int(min(scale * wide, max(7, 3 * scale * (stroke - 1) + 3))))
 
 
 def _closed(small: Picture, size: int) -> Picture:
