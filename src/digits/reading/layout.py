@@ -13,7 +13,7 @@ from digits.reading.pieces import Box, Piece, around
 
 DOT = 0.3  # of a digit's height: what is lower is a dot or a dash, unless it belongs to a digit
 TALLEST = 2.5  # times a digit's height: what is taller is a frame, a brace, a rule's rest
-HAIR = 0.3  # of the usual thickness: thinner pieces are what is left of rules
+HAIR = 0.15  # of the usual thickness: thinner pieces are what is left of rules
 FRAGMENT = 0.7  # of a digit's height: what is lower may be a part of one
 NEAR = 0.35  # of a digit's height: so far apart, at most, are the strokes of one digit, one above the other
 BESIDE = 0.06  # of a digit's height: so far apart, at most, are its strokes side by side
