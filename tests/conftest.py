@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import pytest
 from commands import Commands
 from digits import Dataset, load_mnist
 from digits.datasets import export
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background by a shell, which is no terminal
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
