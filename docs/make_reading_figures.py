@@ -26,6 +26,7 @@ from digits.reading.drawing import annotated
 
 PAGE, PAGE_SEED = 93, 0  # the page that is shown
 IMAGES = Path(__file__).parent / "images"
+DRAWN = [2, 2019, 2020, 2021, 8, 2023]  # test images, each drawn in another way
 Array = np.ndarray
 
 
@@ -39,7 +40,7 @@ def main() -> None:
     keep(Image.fromarray(annotated(sheet.picture, page)), "reading_page")
     assert steps
     keep(plots.reading_steps(page, steps), "reading_steps")
-    keep(why_it_fails(digits.images[[2, 2019, 2020, 2021, 8, 2023]], reader), "reading_why")
+    keep(why_it_fails(digits.images[DRAWN], digits.labels[DRAWN], reader), "reading_why")
 
 
 def keep(picture: Figure | Image.Image, name: str) -> None:
@@ -55,7 +56,7 @@ def keep(picture: Figure | Image.Image, name: str) -> None:
 
 
 @plots.drawing()
-def why_it_fails(images: Array, reader: Reader) -> Figure:
+def why_it_fails(images: Array, labels: Array, reader: Reader) -> Figure:
     """The same digits, spoilt as people's pictures are: as tutorials prepare them, and as this program does."""
     spoilt: list[tuple[str, Callable[[Array], Array]]] = [
         ("dark on light", lambda ink: 255 - 215 * ink),
@@ -67,7 +68,7 @@ def why_it_fails(images: Array, reader: Reader) -> Figure:
     ]
     figure = Figure(figsize=(plots.WIDTH, 4.4), layout="constrained")
     rows = figure.subplots(3, len(spoilt))
-    for (name, spoil), image, column in zip(spoilt, images, rows.T, strict=True):
+    for (name, spoil), image, label, column in zip(spoilt, images, labels, rows.T, strict=True):
         picture = spoil(_enlarged(image)).clip(0, 255).astype(np.uint8)
         squeezed = cv2.resize(picture, (28, 28), interpolation=cv2.INTER_AREA)
         column[0].imshow(picture, cmap="gray", vmin=0, vmax=255)
@@ -75,7 +76,7 @@ def why_it_fails(images: Array, reader: Reader) -> Figure:
         for axes, seen in ((column[1], squeezed), (column[2], prepare_digit(picture))):
             odds = reader.network.predict_proba(seen[np.newaxis])[0]
             axes.imshow(seen, cmap="gray", vmin=0, vmax=255)
-            colour = plots.BLUE if odds.argmax() == reader.network.predict(image[np.newaxis])[0] else plots.VERMILION
+            colour = plots.BLUE if odds.argmax() == label else plots.VERMILION
             axes.set_title(f"{odds.argmax()}, {odds.max():.0%} sure", color=colour)
     for axes, name in zip(rows[:, 0], ("the picture", "scaled to 28 × 28", "prepared"), strict=True):
         axes.set_ylabel(name)

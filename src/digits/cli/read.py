@@ -85,7 +85,9 @@ def read(
     if failed and len(found) == 1:
         raise DigitsError(failed[0])
     if failed:
-        raise DigitsError(f"{len(failed)} of {len(names)} pictures could not be read: {'; '.join(failed)}")
+        raise DigitsError(
+            f"{len(failed)} of {len(names)} pictures could not be read: {'; '.join(each.rstrip('.') for each in failed)}."
+        )
 
 
 def _read(
