@@ -85,9 +85,8 @@ def read(
     if failed and len(found) == 1:
         raise DigitsError(failed[0])
     if failed:
-        raise DigitsError(
-            f"{len(failed)} of {len(names)} pictures could not be read: {'; '.join(each.rstrip('.') for each in failed)}."
-        )
+        errors = "; ".join(each.rstrip(".") for each in failed)
+        raise DigitsError(f"{len(failed)} of {len(names)} pictures could not be read: {errors}.")
 
 
 def _read(
