@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from commands import Commands
 from digits import Dataset, load_mnist
@@ -14,6 +16,15 @@ from digits.datasets import export
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background by a shell, which is no terminal
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+settings.register_profile("patient", deadline=None)  # a test that waits for the processor is not wrong
+settings.load_profile("patient")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Processes that test beside each other have one thread each, or threads would wait for threads."""
+    os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture(scope="session", autouse=True)

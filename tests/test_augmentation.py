@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digits.activations import Array
-from digits.augmentation import BLOCK, Augmentation, shine, warp
+from digits.augmentation import BLOCK, Augmentation, coarsen, shine, warp
 from digits.data_preprocessing import as_inputs
 from digits.datasets import Dataset
 
@@ -381,6 +381,47 @@ def test_a_call_warps_first_and_then_lets_the_light_fall() -> None:
     assert Augmentation(light=0.1)
 
 
+# -- coarser grids -------------------------------------------------------------------------------------------
+
+
+def test_on_a_coarser_grid_there_are_paper_and_ink_and_rims_between() -> None:
+    images = noise(50).astype(np.float32) / 255
+    coarsen(images, generator())
+    assert images.min() >= 0
+    assert images.max() <= 1 + 1e-5  # rounding
+    flat = np.concatenate([grey(50, 0), grey(50, 1)])
+    coarsen(inside := flat.copy(), generator())
+    assert np.allclose(inside[:, 3:-3, 3:-3], flat[:, 3:-3, 3:-3], atol=1e-6)  # beyond the edges is paper
+
+
+def test_a_coarser_grid_makes_strokes_thicker_or_thinner_but_leaves_them_where_they_are() -> None:
+    stroke = grey(2000, 0)
+    stroke[:, :, 13:15] = 1
+    coarsen(stroke, generator())
+    widths = stroke[:, 14].sum(axis=1)
+    assert widths.min() < 1.5
+    assert widths.max() > 3.5
+    centres = (stroke[:, 14] @ np.arange(28))[widths > 0.5] / widths[widths > 0.5]
+    assert abs(centres.mean() - 13.5) < 0.05
+    assert np.abs(centres - 13.5).max() < 2
+
+
+def test_a_share_of_the_images_is_coarse_and_no_others() -> None:
+    images = noise(2000).astype(np.float32) / 255
+    coarsen(other := images.copy(), generator(), share=0.3)
+    assert np.mean((other != images).any(axis=(1, 2))) == pytest.approx(0.3, abs=0.05)
+
+
+def test_a_call_warps_first_then_coarsens_and_then_lets_the_light_fall() -> None:
+    images = noise(20)
+    warped = USUAL(images, random := generator())
+    coarsen(warped, random, 0.5)
+    shine(warped, random, 0.5)
+    assert np.array_equal(replace(USUAL, coarse=0.5, light=0.5)(images, generator()), warped)
+    assert replace(USUAL, coarse=0.3).scaled(0.5).coarse == 0.3
+    assert Augmentation(coarse=0.1)
+
+
 # -- weaker warps --------------------------------------------------------------------------------------------
 
 
@@ -420,6 +461,7 @@ def test_with_no_strength_left_nothing_happens() -> None:
         ({"scale": True}, "scale must be a number, 0 or more; got True"),
         ({"scale": 1}, "scale must be below 1, so that something is left of the image; got 1"),
         ({"light": 1.5}, "light is a share of the images, 0…1; got 1.5"),
+        ({"coarse": 1.5}, "coarse is a share of the images, 0…1; got 1.5"),
         ({"smoothness": 0}, "smoothness must be above 0; got 0"),
     ],
 )

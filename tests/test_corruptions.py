@@ -276,6 +276,8 @@ def test_errors_are_those_of_the_spoilt_images(digits: Array, mnist: tuple[Datas
     assert errors["clean"] == evaluate(network, digits, labels).error_percent
     assert errors["fog"] == evaluate(network, corrupt(digits, "fog", seed=5), labels).error_percent
     assert mean_error(errors) == pytest.approx(np.mean([errors[kind] for kind in KINDS]))
+    milder = dict(corruption_errors(network, digits, labels, seed=5, severity=0.5))
+    assert milder["fog"] == evaluate(network, corrupt(digits, "fog", seed=5, severity=0.5), labels).error_percent
 
 
 @pytest.mark.parametrize("library", ["scipy", "skimage"])

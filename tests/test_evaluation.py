@@ -207,6 +207,22 @@ def test_adaptive_bins_see_errors_that_cancel_in_one_wide_bin() -> None:
     assert evaluation.adaptive_calibration(bins=2).expected_error == pytest.approx(0.04, abs=0.003)
 
 
+# -- cells of the confusion matrix
+
+
+def test_a_cell_holds_the_images_of_its_digit_and_its_answer_the_most_surprising_first() -> None:
+    evaluation = Evaluation(answers([4, 4, 9, 9, 9, 9], [0.6, 0.9, 0.7, 0.5, 0.8, 0.9]), np.array([4, 4, 4, 4, 4, 9]))
+    assert evaluation.cell(4, 4).tolist() == [0, 1]
+    assert evaluation.cell(4, 9).tolist() == [4, 2, 3]
+    assert evaluation.cell(9, 4).tolist() == []
+
+
+@given(evaluations)
+def test_the_cells_are_as_large_as_the_confusion_matrix_says(evaluation: Evaluation) -> None:
+    sizes = [[len(evaluation.cell(truth, read)) for read in range(10)] for truth in range(10)]
+    assert sizes == evaluation.confusion.tolist()
+
+
 # -- risk and coverage
 
 
@@ -218,6 +234,21 @@ def test_the_risk_of_a_small_case_by_hand() -> None:
     np.testing.assert_allclose(curve.risk, [0, 0, 1 / 3, 1 / 2])
     np.testing.assert_allclose(curve.threshold, [0.9, 0.8, 0.6, 0.4])
     assert curve.area == pytest.approx((0 + 0 + 1 / 3 + 1 / 2) / 4)
+
+
+def test_a_threshold_says_how_many_are_answered_and_how_many_mistakes_remain() -> None:
+    curve = Evaluation(answers([0, 0, 0, 0], [0.6, 0.9, 0.4, 0.8]), np.array([1, 0, 1, 0])).risk_coverage()
+    told = [(curve.answered_from(t), curve.errors_from(t)) for t in (0, 0.5, 0.7, 0.85, 0.95)]
+    assert told == [(4, 2), (3, 1), (2, 0), (1, 0), (0, 0)]
+
+
+@given(evaluations, st.floats(0, 1))
+def test_what_a_threshold_leaves_is_counted_image_by_image(evaluation: Evaluation, threshold: float) -> None:
+    curve = evaluation.risk_coverage()
+    answered = evaluation.confidences.astype(np.float64) >= threshold
+    wrong = evaluation.predictions != evaluation.labels
+    assert curve.answered_from(threshold) == np.count_nonzero(answered)
+    assert curve.errors_from(threshold) == np.count_nonzero(answered & wrong)
 
 
 @given(evaluations)

@@ -5,7 +5,7 @@ import pytest
 
 from digits import Dataset, NeuralNetwork
 from digits.errors import DigitsError
-from digits.explanation import activations, explain, last_hidden, nearest
+from digits.explanation import activations, differentiable, explain, last_hidden, margin_parts, nearest
 from digits.layers import (
     Activation,
     BatchNorm,
@@ -52,6 +52,52 @@ def test_the_network_is_left_as_it_is(network: NeuralNetwork, mnist: tuple[Datas
     before = network.parameters.copy()
     explain(network, mnist[1].images[0])
     assert np.array_equal(network.parameters, before)
+
+
+# -- the margin of any digit over any other
+
+
+@pytest.mark.parametrize("name", ["quick", "cnn"])
+@pytest.mark.parametrize("pair", [(None, None), (3, 5), (5, 3), (None, 9)])
+def test_pixels_and_biases_add_up_to_the_margin_exactly(
+    mnist: tuple[Dataset, Dataset], name: str, pair: tuple[int | None, int | None]
+) -> None:
+    """The biases' parts are computed on their own, so that this is no tautology."""
+    image = mnist[1].images[18]
+    parts = margin_parts(differentiable(load_model(name).network), image, *pair)
+    assert parts.margin == parts.logits[parts.winner] - parts.logits[parts.runner_up]
+    total = parts.pixels.sum() + sum(share for _, share in parts.biases)
+    assert total == pytest.approx(parts.margin, abs=1e-12)
+    assert parts.rest == pytest.approx(0, abs=1e-12)
+    assert {parts.winner, parts.runner_up} >= {digit for digit in pair if digit is not None}
+
+
+def test_it_is_what_explain_finds(network: NeuralNetwork, mnist: tuple[Dataset, Dataset]) -> None:
+    image = mnist[1].images[247]
+    parts, whole = margin_parts(differentiable(network), image), explain(network, image)
+    assert (parts.winner, parts.runner_up, parts.margin) == (whole.winner, whole.runner_up, whole.margin)
+    assert np.array_equal(parts.pixels, whole.contributions)
+    assert sum(share for _, share in parts.biases) == pytest.approx(whole.bias_share, abs=1e-12)
+
+
+def test_swapping_the_digits_swaps_the_signs(network: NeuralNetwork, mnist: tuple[Dataset, Dataset]) -> None:
+    twin = differentiable(network)
+    one, other = (margin_parts(twin, mnist[1].images[3], *pair) for pair in [(4, 9), (9, 4)])
+    assert one.margin == -other.margin
+    np.testing.assert_allclose(one.pixels, -other.pixels, atol=1e-12)
+
+
+def test_smooth_activations_leave_a_rest(mnist: tuple[Dataset, Dataset]) -> None:
+    twin = differentiable(NeuralNetwork([Dense(16), Sigmoid(), Dense(10)], seed=1))
+    parts = margin_parts(twin, mnist[1].images[3])
+    assert abs(parts.rest) > 1e-3
+    total = parts.pixels.sum() + sum(share for _, share in parts.biases) + parts.rest
+    assert total == pytest.approx(parts.margin, abs=1e-12)
+
+
+def test_a_digit_has_no_margin_over_itself(network: NeuralNetwork) -> None:
+    with pytest.raises(DigitsError, match="choose two"):
+        margin_parts(differentiable(network), np.zeros((28, 28)), 3, 3)
 
 
 # -- integrated gradients

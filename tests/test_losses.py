@@ -110,3 +110,20 @@ def test_no_array_of_the_size_of_the_logits_is_made() -> None:
     finally:
         tracemalloc.stop()
     assert peak < logits.nbytes / 4
+
+
+@given(logits=some_logits, labels=arrays(np.uint8, (4,), elements=st.integers(0, 3)))
+def test_what_belongs_to_no_class_is_to_be_every_class_alike(logits: Array, labels: Array) -> None:
+    """Label 3 of 3 classes: the cross-entropy with the targets (1/3, 1/3, 1/3), and its gradient."""
+    targets = np.vstack([np.eye(3), np.full(3, 1 / 3)])[labels]
+    loss, gradients = loss_of(logits.copy(), labels)
+    logarithms = logits - logits.max(axis=1, keepdims=True)
+    logarithms -= np.log(np.exp(logarithms).sum(axis=1, keepdims=True))
+    assert loss == pytest.approx(-(targets * logarithms).sum() / 4, rel=1e-9, abs=1e-12)
+    assert np.allclose(gradients, (softmax(logits) - targets) / 4, atol=1e-14)
+
+
+def test_to_know_nothing_of_what_is_no_digit_cannot_be_bettered() -> None:
+    loss, gradients = loss_of(np.zeros((1, 10)), np.array([10]))
+    assert loss == pytest.approx(np.log(10))
+    assert np.allclose(gradients, 0)

@@ -22,7 +22,6 @@ from digits.evaluation import Evaluation
 from digits.explanation import Neighbour, explain
 from digits.layers import Conv2D, Dense, Dropout, Flatten, ReLU
 from digits.neural_network import NeuralNetwork
-from digits.plots.embedding import _divergence_gradients, _neighbour_probabilities, principal_components, tsne
 from digits.training import EpochEnd
 
 if TYPE_CHECKING:
@@ -373,11 +372,11 @@ def test_the_map_writes_the_true_digit_of_each_mistake() -> None:
 
 
 def test_of_many_images_a_part_is_mapped_with_the_mistakes_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("digits.plots.hidden_layer.MOST_POINTS", 120)
+    monkeypatch.setattr("digits.embedding.MOST_POINTS", 120)
     figure = plots.hidden_layer_map(network_of(5), IMAGES, EVALUATION)
     assert f"{EVALUATION.mistake_count} mistakes" in title(figure)
     assert any("120 of 200 images" in text for text in texts(figure))
-    monkeypatch.setattr("digits.plots.hidden_layer.MOST_MISTAKES", 9)
+    monkeypatch.setattr("digits.embedding.MOST_MISTAKES", 9)
     assert "9 of its mistakes" in title(plots.hidden_layer_map(network_of(5), IMAGES, EVALUATION))
 
 
@@ -385,50 +384,6 @@ def test_a_network_that_sees_nothing_has_a_map() -> None:
     dead = NeuralNetwork([Dense(4, "zeros"), ReLU(), Dense(10)])
     dots = plots.hidden_layer_map(dead, IMAGES[:4], ALL_RIGHT).axes[0].collections
     assert np.isfinite(np.concatenate([collection.get_offsets() for collection in dots])).all()
-
-
-def test_principal_components_are_the_eigenvectors_of_the_covariance() -> None:
-    points = RANDOM.normal(size=(50, 4)) * [5, 1, 3, 0.1]
-    components = principal_components(points, 2)
-    variances = np.linalg.eigvalsh(np.cov(points.T))[::-1]
-    np.testing.assert_allclose(np.cov(components.T), np.diag(variances[:2]), atol=1e-10)
-    turned = principal_components(-points, 2)
-    np.testing.assert_allclose(np.abs(turned), np.abs(components), atol=1e-10)
-    assert (turned.max(axis=0) > -turned.min(axis=0)).all()
-
-
-def test_neighbours_have_the_perplexity_that_was_asked_for() -> None:
-    alike = _neighbour_probabilities(np.eye(12), 11.0)  # all equally far: each has 11 neighbours
-    np.testing.assert_allclose(alike, (1 - np.eye(12)) / (12 * 11), atol=1e-12)
-    alike = _neighbour_probabilities(RANDOM.normal(size=(40, 3)), 5.0)
-    assert alike.sum() == pytest.approx(1)
-    np.testing.assert_array_equal(alike, alike.T)
-
-
-def test_the_gradient_of_tsne_is_that_of_its_divergence() -> None:
-    alike = _neighbour_probabilities(RANDOM.normal(size=(8, 5)), 3.0)
-    places = RANDOM.normal(size=(8, 2))
-
-    def divergence(places: Array) -> float:
-        near = 1 / (1 + np.square(places[:, np.newaxis] - places).sum(axis=2)) - np.eye(8)
-        return float(np.sum(alike * np.log((alike + np.eye(8)) / (near / near.sum() + np.eye(8)))))
-
-    gradients = _divergence_gradients(places, alike, 1.0)
-    for place in np.ndindex(places.shape):
-        step = np.zeros_like(places)
-        step[place] = 1e-5
-        slope = (divergence(places + step) - divergence(places - step)) / 2e-5
-        assert gradients[place] == pytest.approx(slope, abs=1e-7)
-
-
-def test_tsne_keeps_clusters_apart_and_draws_nothing_at_random() -> None:
-    centres = np.repeat(10 * np.eye(3, 6), 20, axis=0)
-    points = centres + RANDOM.normal(size=(60, 6))
-    places = tsne(points)
-    assert np.array_equal(places, tsne(points))
-    distances = np.linalg.norm(places[:, np.newaxis] - places, axis=2)
-    np.fill_diagonal(distances, np.inf)
-    assert np.array_equal(distances.argmin(axis=1) // 20, np.arange(60) // 20)
 
 
 # -- risk and coverage

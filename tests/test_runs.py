@@ -90,7 +90,7 @@ def kill_and_resume(kills: int, random: np.random.Generator, arguments: Sequence
 with_and_without_warps = pytest.mark.parametrize("arguments", [(), ("--augment", "--epochs", "40")], ids=["", "warped"])
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.slow)])
 @with_and_without_warps
 def test_killed_and_resumed_gives_the_weights_of_a_run_never_stopped(
     data_folder: Path, kills: int, arguments: Sequence[str]

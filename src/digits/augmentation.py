@@ -1,6 +1,7 @@
 """Random warps of images: turned, resized, slanted, moved and distorted a little, they are still the same digits.
 
-So they are in another light. ``shine`` lets one fall on an image that is as smooth as the elastic warps are.
+So they are in another light, or drawn with fewer pixels. ``shine`` lets a light fall on an image that is as smooth as
+the elastic warps are, ``coarsen`` draws it anew on a coarser grid.
 
 A warp is told by coordinates: for each pixel of the result, the place in the image where it looks. ``Augmentation``
 draws coordinates at random, ``warp`` follows them, and both take whole batches at once.
@@ -30,6 +31,9 @@ LIGHT_LEVEL = 0.8  # the highest mean of the light on an image; 1 is as bright a
 LIGHT_MOST = 0.95  # of a pixel's light: under more, nothing could be read
 LIGHT_WAVES = 0.4  # their standard deviation, as a share of the mean
 LIGHT_SMOOTHNESS = 6.0  # pixels
+COARSEST = 2.6  # pixels of an image across a pixel of the coarser grid: a digit is 8 of these high
+COARSE_LEVELS = (0.2, 0.55)  # of ink in a pixel of that grid, from which on it is ink: broad pens, and fine ones
+COARSE_STEPS = (2.0, 16.0)  # how fast paper becomes ink there: with smooth rims, or none
 KEPT = 0.999  # share of the variance of an elastic field that its basis keeps
 
 
@@ -52,9 +56,10 @@ class Augmentation:
         elastic: pixels, the standard deviation of the elastic displacement along each axis.
         smoothness: pixels, the standard deviation of the Gaussian that blurs the noise.
         light: the share of the images that stand in a random light, from hardly any to nearly blinding; see ``shine``.
+        coarse: the share of the images that are drawn anew with fewer pixels; see ``coarsen``.
 
     Raises:
-        ValueError: if a strength is negative or no number, the scale not below 1, the smoothness 0, or light above 1.
+        ValueError: if a strength is negative or no number, the scale not below 1, the smoothness 0, or a share above 1.
     """
 
     rotation: float = 0.0
@@ -64,6 +69,7 @@ class Augmentation:
     elastic: float = 0.0
     smoothness: float = 4.0
     light: float = 0.0
+    coarse: float = 0.0
 
     def __post_init__(self) -> None:
         for field, value in zip(fields(self), astuple(self), strict=True):
@@ -73,15 +79,16 @@ class Augmentation:
             raise ValueError(f"scale must be below 1, so that something is left of the image; got {self.scale}")
         if self.smoothness == 0:
             raise ValueError("smoothness must be above 0; got 0")
-        if self.light > 1:
-            raise ValueError(f"light is a share of the images, 0…1; got {self.light}")
+        for name in ("light", "coarse"):
+            if getattr(self, name) > 1:
+                raise ValueError(f"{name} is a share of the images, 0…1; got {getattr(self, name)}")
 
     def __bool__(self) -> bool:
         """Whether anything happens to images."""
-        return any((self.rotation, self.scale, self.shear, self.shift, self.elastic, self.light))
+        return any((self.rotation, self.scale, self.shear, self.shift, self.elastic, self.light, self.coarse))
 
     def scaled(self, strength: float) -> Self:
-        """The same kind of warps, but so much as strong; the light stays."""
+        """The same kind of warps, but so much as strong; light and coarseness stay."""
         amounts = ("rotation", "scale", "shear", "shift", "elastic")
         return replace(self, **{name: strength * getattr(self, name) for name in amounts})
 
@@ -105,6 +112,8 @@ class Augmentation:
             places = _room.fit(*squares.shape).places[:, : len(squares[block])]
             np.matmul(down, coefficients[:, block] @ across, out=places)
             _warp(squares[block], places, out[block])
+        if self.coarse:
+            coarsen(out.reshape(squares.shape), random, self.coarse)
         if self.light:
             shine(out.reshape(squares.shape), random, self.light)
         return out
@@ -195,6 +204,52 @@ def shine(images: Array, random: np.random.Generator, share: float = 1.0) -> Non
     np.clip(light, 0, LIGHT_MOST, out=light)
     lit = images[chosen]
     images[chosen] = lit + light * (1 - lit)
+
+
+def coarsen(images: Array, random: np.random.Generator, share: float = 1.0) -> None:
+    """Draw images anew on a coarser grid, in place, as small pictures are: with sharp rims, too thick or too thin.
+
+    Each pixel of the grid has the mean of what it covers, which is then made ink or paper, more or less sharply. In
+    between, the result is linear. The size of the grid, the places of its pixels, the level and the sharpness are drawn
+    for each image; the grid is at least as coarse as the image.
+
+    Args:
+        images: ``(n, height, width) float32`` 0…1.
+        random: where the grids come from.
+        share: of the images, 0…1: each is chosen with this probability; the others stay as they are.
+    """
+    chosen = np.flatnonzero(random.random(len(images)) < share)
+    pitch, phases, level, step = (random.random((count, len(chosen), 1, 1), np.float32) for count in (1, 2, 1, 1))
+    pitch = np.exp(np.log(COARSEST) * pitch[0])
+    level = COARSE_LEVELS[0] + (COARSE_LEVELS[1] - COARSE_LEVELS[0]) * level[0]
+    step = COARSE_STEPS[0] + (COARSE_STEPS[1] - COARSE_STEPS[0]) * step[0]
+    axes = [_grid(size, pitch, phase) for size, phase in zip(images.shape[1:], phases, strict=True)]
+    (down, up), (right, left) = axes
+    cells = down @ images[chosen] @ right.transpose(0, 2, 1)
+    cells -= level
+    cells *= step
+    cells += 0.5
+    np.clip(cells, 0, 1, out=cells)
+    images[chosen] = up @ cells @ left.transpose(0, 2, 1)
+
+
+def _grid(size: int, pitch: Array, phase: Array) -> tuple[Array, Array]:
+    """Matrices, for each image, from ``size`` pixels to the means over the coarser grid's, and back, linearly between.
+
+    Args:
+        size: pixels of the image along this axis.
+        pitch: ``(n, 1, 1)``, 1 or more: how many of them a pixel of the grid has.
+        phase: ``(n, 1, 1)``, 0…1: where the first pixel of the grid begins, as a share of its own size before 0.
+
+    Returns:
+        ``(n, size + 2, size)`` and ``(n, size, size + 2) float32``.
+    """
+    pixels = np.arange(size, dtype=np.float32)
+    starts = (np.arange(size + 2, dtype=np.float32)[:, np.newaxis] - phase) * pitch  # (n, size + 2, 1)
+    overlaps = np.minimum(starts + pitch, pixels + 1) - np.maximum(starts, pixels)
+    means = overlaps.clip(0) / pitch
+    apart = np.abs((pixels[:, np.newaxis] + 0.5 - (starts + pitch / 2).transpose(0, 2, 1)) / pitch)
+    return means, (1 - apart).clip(0)
 
 
 def _checked(images: Array, out: Array | None) -> tuple[Array, Array, Array]:

@@ -85,7 +85,7 @@ def corrupt(images: Array, name: str, seed: int = 0, severity: float = 1.0) -> A
 
 
 def corruption_errors(
-    network: NeuralNetwork, images: Array, labels: Array, seed: int = 0
+    network: NeuralNetwork, images: Array, labels: Array, seed: int = 0, severity: float = 1.0
 ) -> Iterator[tuple[str, float]]:
     """Measure a network on images as they are, then on each kind of spoilt ones.
 
@@ -94,17 +94,18 @@ def corruption_errors(
         images: ``(n, 28, 28)`` or ``(n, 784)``; ``uint8`` 0…255 or floating point 0…1.
         labels: ``(n,)`` integers 0…9.
         seed: of the corruptions.
+        severity: of the corruptions, 0…1, as ``corrupt`` takes it.
 
     Yields:
         The name of the kind, "clean" first, and the percentage of images that are misread.
 
     Raises:
         DigitsError: if there are no images, or the network's answers are not finite numbers.
-        ValueError: if shapes, dtypes or labels are not such.
+        ValueError: if shapes, dtypes, labels or the severity are not such.
     """
     yield CLEAN, evaluate(network, images, labels).error_percent
     for name in CORRUPTIONS:
-        yield name, evaluate(network, corrupt(images, name, seed), labels).error_percent
+        yield name, evaluate(network, corrupt(images, name, seed, severity), labels).error_percent
 
 
 def mean_error(errors: Mapping[str, float]) -> float:

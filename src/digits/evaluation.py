@@ -171,6 +171,15 @@ class Evaluation:
         worst_first = np.argsort(-self.confidences[wrong], kind="stable")
         return wrong[worst_first[:limit]]
 
+    def cell(self, truth: int, read: int) -> Array:
+        """``(m,)``: where the images of digit ``truth`` are that were read as ``read``: a cell of the confusion matrix.
+
+        The most surprising come first: mistakes by most confidence, right answers by least.
+        """
+        found = np.flatnonzero((self.labels == truth) & (self.predictions == read))
+        confidences = self.confidences[found]
+        return found[np.argsort(confidences if truth == read else -confidences, kind="stable")]
+
     def most_confused(self, limit: int | None = None) -> list[tuple[int, int, int]]:
         """The kinds of mistakes as (truth, prediction, how often), the most frequent first."""
         rows, columns = np.nonzero(self.confusion)
@@ -347,6 +356,15 @@ class RiskCoverage:
     def threshold_at(self, coverage: float) -> float:
         """The lowest confidence among the answers that ``answered_at`` counts, 0…1: less would be no answer."""
         return float(self.threshold[self.answered_at(coverage) - 1])
+
+    def answered_from(self, threshold: float) -> int:
+        """How many answers are at least so sure: the other way round than ``threshold_at``."""
+        return int(np.count_nonzero(self.threshold >= threshold))
+
+    def errors_from(self, threshold: float) -> int:
+        """How many mistakes are left among the answers that ``answered_from`` counts: whole, as all equals are in."""
+        answered = self.answered_from(threshold)
+        return round(float(self.errors[answered - 1])) if answered else 0
 
 
 def _check_bins(bins: int) -> None:

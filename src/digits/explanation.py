@@ -5,7 +5,9 @@ every pixel.
 
 Gradient × input (Shrikumar et al. 2016) asks what the pixels do where the image is. A network of ReLUs is linear around
 each image: m(x) = ∇m·x + c, so the pixels' parts and the biases' share c add up to the margin exactly. With smooth
-activations c also holds what is not linear.
+activations c also holds what is not linear. ``margin_parts`` computes the biases' shares too, layer by layer: scale
+image and biases together, and the margin of a network of ReLUs grows by the same factor, so by Euler's theorem on
+homogeneous functions c = Σ b·∂m/∂b.
 
 Integrated gradients (Sundararajan et al. 2017) ask what they do on the way there, from an image without ink. With that
 baseline their equation 1 is xᵢ·∫₀¹ ∂m/∂xᵢ(αx) dα, and the parts add up to m(x) − m(0). No bias is left over.
@@ -24,7 +26,7 @@ import numpy as np
 from digits.activations import Array, softmax
 from digits.data_preprocessing import SIDE, as_inputs, check_shape
 from digits.errors import NOT_FINITE, DigitsError
-from digits.layers import Activation, BatchNorm
+from digits.layers import Activation, BatchNorm, Conv2D, Dense
 from digits.neural_network import NeuralNetwork
 
 FIRST_LAYERS = 2  # whose activations are kept
@@ -64,6 +66,28 @@ class Explanation:
 
 
 @dataclass(frozen=True, eq=False)
+class MarginParts:
+    """What makes the logit of one digit larger than that of another, by gradient × input.
+
+    Attributes:
+        winner, runner_up: the two digits.
+        logits: ``(10,)``.
+        margin: logit of the winner minus logit of the runner-up.
+        pixels: ``(28, 28) float64``: each pixel's part.
+        biases: of each layer that has biases, its name and their part.
+        rest: what is left; 0, but for rounding, unless an activation is smooth.
+    """
+
+    winner: int
+    runner_up: int
+    logits: Array
+    margin: float
+    pixels: Array
+    biases: list[tuple[str, float]]
+    rest: float
+
+
+@dataclass(frozen=True, eq=False)
 class Neighbour:
     """A training image that resembles another one.
 
@@ -90,13 +114,9 @@ def explain(network: NeuralNetwork, image: Array) -> Explanation:
     Raises:
         DigitsError: if its logits are not finite numbers, or batch normalisation cannot be folded into its weights.
     """
-    twin = network.folded(np.float64)
-    if any(isinstance(layer, BatchNorm) for layer in twin.layers):  # forward would normalise by the one image
-        raise DigitsError("a network can be explained if its batch normalisation directly follows layers with weights.")
+    twin = differentiable(network)
     inputs = as_inputs(np.asarray(image)[np.newaxis], twin.input_shape, twin.dtype)
-    logits = twin.forward(inputs)[0].copy()
-    if not np.isfinite(logits).all():
-        raise DigitsError(NOT_FINITE)
+    logits = _finite_logits(twin, inputs)
     runner_up, winner = (int(digit) for digit in np.argsort(logits)[-2:])
     direction = np.zeros(twin.classes)
     direction[winner], direction[runner_up] = 1, -1
@@ -116,6 +136,59 @@ def explain(network: NeuralNetwork, image: Array) -> Explanation:
         margin - empty_margin - float(integrated.sum()),
         _first_activations(twin, inputs),
     )
+
+
+def differentiable(network: NeuralNetwork) -> NeuralNetwork:
+    """A copy of a network for taking its answers apart: in ``float64``, folded.
+
+    Raises:
+        DigitsError: if batch normalisation cannot be folded into its weights.
+    """
+    twin = network.folded(np.float64)
+    if any(isinstance(layer, BatchNorm) for layer in twin.layers):  # forward would normalise by the one image
+        raise DigitsError("a network can be explained if its batch normalisation directly follows layers with weights.")
+    return twin
+
+
+def margin_parts(
+    twin: NeuralNetwork, image: Array, winner: int | None = None, runner_up: int | None = None
+) -> MarginParts:
+    """Take the margin of one digit over another apart, into the pixels' parts and the biases'.
+
+    Args:
+        twin: as ``differentiable`` made it; its gradients and buffers are overwritten.
+        image: ``(28, 28)`` or ``(784,)``; ``uint8`` 0…255 or floating point 0…1.
+        winner: by default the likeliest digit.
+        runner_up: by default the likeliest but for the winner.
+
+    Raises:
+        DigitsError: if the logits are not finite numbers, or both digits are the same.
+    """
+    inputs = as_inputs(np.asarray(image)[np.newaxis], twin.input_shape, twin.dtype)
+    logits = _finite_logits(twin, inputs)
+    ranked = np.argsort(-logits, kind="stable").tolist()
+    winner = ranked[0] if winner is None else winner
+    runner_up = next(digit for digit in ranked if digit != winner) if runner_up is None else runner_up
+    if winner == runner_up:
+        raise DigitsError("a margin is that of one digit over another; choose two.")
+    direction = np.zeros(twin.classes)
+    direction[winner], direction[runner_up] = 1, -1
+    pixels = (inputs[0] * _gradients(twin, inputs, direction)[0]).reshape(SIDE, SIDE)
+    biases = [
+        (repr(layer), float(layer.biases.ravel() @ layer.biases_gradients.ravel()))
+        for layer in twin.layers
+        if isinstance(layer, Dense | Conv2D)
+    ]
+    margin = float(direction @ logits)
+    rest = margin - float(pixels.sum()) - sum(share for _, share in biases)
+    return MarginParts(winner, runner_up, logits, margin, pixels, biases, rest)
+
+
+def _finite_logits(twin: NeuralNetwork, inputs: Array) -> Array:
+    logits: Array = twin.forward(inputs)[0].copy()
+    if not np.isfinite(logits).all():
+        raise DigitsError(NOT_FINITE)
+    return logits
 
 
 def _gradients(twin: NeuralNetwork, inputs: Array, direction: Array) -> Array:

@@ -220,6 +220,29 @@ def load_model(name_or_path: str | Path | None = None) -> TrainedModel:
         raise _unusable(path, f"it describes no network of ours ({str(error)[:200]})") from error
 
 
+def initial_network(recipe: Recipe, seed: int) -> NeuralNetwork:
+    """Make the network that a recipe starts from: with random weights, or those of the shipped model it begins with.
+
+    Raises:
+        DigitsError: if there is no such model, or it is another network.
+    """
+    network = recipe.network(seed)
+    if recipe.begins_with:
+        if recipe.begins_with not in shipped_models():
+            raise DigitsError(
+                f"the recipe begins with {recipe.begins_with!r}, which is not shipped; there are"
+                f" {', '.join(shipped_models())}."
+            )
+        trained = load_model(recipe.begins_with).network
+        if trained.config()["layers"] != network.config()["layers"]:
+            raise DigitsError(
+                f"the recipe's network, {recipe.describe()}, is not that of {recipe.begins_with}, which it begins with."
+            )
+        network.parameters[...] = trained.parameters
+        network.statistics[...] = trained.statistics
+    return network
+
+
 def layer_from_config(config: dict[str, Any]) -> Layer:
     """Make a layer from what its ``config()`` returned.
 

@@ -17,7 +17,17 @@ from numpy.typing import DTypeLike
 from digits.activations import Array, softmax
 from digits.aligned_arrays import aligned_zeros
 from digits.data_preprocessing import as_inputs, check_labels, check_shape
-from digits.layers import Activation, BatchNorm, Conv2D, Dense, Dropout, Layer, Shape, count_parameters
+from digits.layers import (
+    Activation,
+    BatchNorm,
+    Conv2D,
+    Dense,
+    Dropout,
+    FrozenBatchNorm,
+    Layer,
+    Shape,
+    count_parameters,
+)
 from digits.losses import SoftmaxCrossEntropy
 
 INFERENCE_BATCH = 1024  # images at once in predict: enough for fast products, little enough to stay in the cache
@@ -235,6 +245,21 @@ class NeuralNetwork:
                 layer.biases += shifts
         return network
 
+    def frozen(self, dtype: DTypeLike | None = None) -> Self:
+        """Make the network whose training passes compute what inference does, layer for layer, on a single image.
+
+        Batch normalisation keeps its running averages instead of normalising by the batch, and dropout drops nothing.
+        So ``forward``, ``backward`` and a step of gradient descent are those of the finished network.
+
+        Args:
+            dtype: of the network that is made; by default the same. Nothing is shared.
+        """
+        network = type(self)([_frozen(layer) for layer in self.layers], self.input_shape, dtype=dtype or self.dtype)
+        network.parameters[...] = self.parameters
+        network.statistics[...] = self.statistics
+        network.temperature = self.temperature
+        return network
+
     def __getstate__(self) -> dict[str, Any]:
         """Let ``copy`` and ``pickle`` build the network anew: its layers' weights must be views into *its* vector."""
         layers = [layer.fresh() for layer in self.layers]
@@ -248,3 +273,10 @@ class NeuralNetwork:
         self.statistics[...] = state["statistics"]
         self.temperature = state["temperature"]
         self.random.bit_generator.state = state["random"]
+
+
+def _frozen(layer: Layer) -> Layer:
+    """The layer that does in training what this one does in inference."""
+    if isinstance(layer, BatchNorm):
+        return FrozenBatchNorm(layer.decay, layer.epsilon)
+    return Dropout(0) if isinstance(layer, Dropout) else layer.fresh()

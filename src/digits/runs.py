@@ -21,7 +21,7 @@ from digits.data_preprocessing import validation_size
 from digits.datasets import Dataset
 from digits.errors import DigitsError, Interrupted
 from digits.evaluation import HIGHEST_TEMPERATURE, LOWEST_TEMPERATURE, evaluate, fit_temperature
-from digits.model_files import load_checkpoint, require_saveable, save_checkpoint, save_model
+from digits.model_files import initial_network, load_checkpoint, require_saveable, save_checkpoint, save_model
 from digits.recipes import Recipe
 from digits.training import MOST_THREADS, Event, Finished, TrainingDiverged, train
 
@@ -107,7 +107,7 @@ class Run:
         self.test_set = test_set
         self.path = path
         self.source = train_set.source
-        self.network = recipe.network(seed)
+        self.network = initial_network(recipe, seed)
         try:
             self.training = train(self.network, train_set, recipe, seed=seed, resume_from=resume_from, threads=threads)
         except DigitsError as error:
@@ -126,8 +126,8 @@ class Run:
             Interrupted: after SIGINT or SIGTERM, when a checkpoint has been written.
             TrainingDiverged: if the loss stops being finite. The old model stays.
         """
-        self._save_checkpoint()
         with _stop_requests() as requests:
+            self._save_checkpoint()
             for event in self._trained():
                 if isinstance(event, Finished):
                     self._finish(event)

@@ -22,10 +22,12 @@ import numpy as np
 from digits.activations import Array
 from digits.blas_threads import blas_threads
 from digits.data_parallel import DataParallel
-from digits.data_preprocessing import Batches, check_labels, validation_size
+from digits.data_preprocessing import SIDE, Batches, check_labels, validation_size
 from digits.datasets import Dataset
 from digits.errors import DigitsError
+from digits.foreign_digits import draw_foreign_digits
 from digits.neural_network import NeuralNetwork
+from digits.non_digits import draw_non_digits
 from digits.optimizers import SCHEDULES, WeightAverage
 from digits.recipes import Recipe
 
@@ -156,8 +158,17 @@ class Training(Iterator[Event]):
         self.fingerprint = dataset.fingerprint
         self.validation = images[end:], labels[end:]
         self.sample = images[: min(end, TRAIN_SAMPLE)], labels[: min(end, TRAIN_SAMPLE)]
-        self.batches = Batches(images[:end], labels[:end], recipe.batch_size, seed, augmentation=recipe.augmentation)
         check_labels(labels, len(images), network.classes)
+        images, labels = images[:end], labels[:end]
+        if count := round(recipe.non_digits * end):
+            shapes = draw_non_digits(count, images.reshape(end, SIDE, SIDE), seed)
+            images = np.concatenate([images, shapes.reshape(count, *images.shape[1:])])
+            labels = np.concatenate([labels, np.full(count, network.classes, labels.dtype)])
+        if count := round(recipe.foreign_digits * end):
+            shapes, meant = draw_foreign_digits(count, seed)
+            images = np.concatenate([images, shapes.reshape(count, *images.shape[1:])])
+            labels = np.concatenate([labels, meant.astype(labels.dtype)])
+        self.batches = Batches(images, labels, recipe.batch_size, seed, augmentation=recipe.augmentation)
         self.threads: int | None
         self.blas: int | None
         if any(len(layer.output_shape) > 1 for layer in network.layers):  # half of a convolution is copying and adding

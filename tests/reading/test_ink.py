@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from benchmarks.pages import make_sheet
 from digits import Dataset
 from digits.errors import DigitsError
-from digits.reading.ink import find_ink
+from digits.reading.ink import _is_drawing, find_ink
 
 
 def scribble(train: Dataset, seed: int) -> Ink:
@@ -31,6 +32,34 @@ def test_a_negative_has_the_same_ink(train: Dataset) -> None:
         assert (ink.inverted, negative.inverted) == (False, True)
         assert np.array_equal(ink.mask, negative.mask)
         assert np.array_equal(ink.strength, negative.strength)
+
+
+@pytest.mark.parametrize(("pen", "paper"), [((0,) * 3, (255,) * 3), ((200, 30, 40), (190, 215, 240))])
+def test_a_drawing_s_ink_is_found_as_on_any_picture(
+    train: Dataset, monkeypatch: pytest.MonkeyPatch, pen: tuple[int], paper: tuple[int]
+) -> None:
+    """A shorter way is taken where the paper has exactly one shade."""
+    pages = [coloured(scribble(train, seed), pen, paper) for seed in range(4)]
+    short = [find_ink(page) for page in pages]
+    asked = []
+    monkeypatch.setattr("digits.reading.ink._is_drawing", lambda small: asked.append(_is_drawing(small)))
+    for ink, page in zip(short, pages, strict=True):
+        long = find_ink(page)
+        assert np.abs(ink.strength.astype(int) - long.strength).max() <= 4
+        assert overlap(ink.mask, long.mask) > 0.99
+    assert all(asked)
+
+
+@pytest.mark.parametrize("what", ["a shadow", "a table", "grain"])
+def test_what_may_be_uneven_is_no_drawing(train: Dataset, what: str) -> None:
+    page = 255 - scribble(train, 0)
+    if what == "a shadow":
+        page[20:-20, 20:-20] = page[20:-20, 20:-20] // 4 * 3
+    elif what == "a table":
+        page[:, : page.shape[1] // 2] = 40
+    else:
+        page = (page - np.random.default_rng(0).integers(0, 3, page.shape)).clip(0, 255).astype(np.uint8)
+    assert not _is_drawing(page)
 
 
 def test_uneven_light_hardly_moves_the_ink(train: Dataset) -> None:
@@ -83,6 +112,21 @@ def test_the_edge_of_a_shadow_is_no_ink(train: Dataset) -> None:
     assert overlap(found.mask, find_ink(255 - ink).mask) > 0.9
 
 
+def test_a_page_half_in_the_shadow_is_still_dark_on_light(train: Dataset) -> None:
+    """On squared paper, whose lit half is lighter than the surface that is fitted to the dark one."""
+    sheet = make_sheet(train, np.random.default_rng([3, 29]))
+    assert sheet.traits == ("squared", "shadow")
+    assert not find_ink(sheet.picture).inverted
+
+
+def test_the_dark_edges_of_a_photo_are_no_ink(train: Dataset) -> None:
+    """A page with a single thick one on it, whose light falls off towards the lower edge."""
+    sheet = make_sheet(train, np.random.default_rng([3, 45]))
+    assert sheet.lines == ("1",)
+    edge = find_ink(sheet.picture).mask[-20:]
+    assert np.count_nonzero(edge) < 0.002 * edge.size  # a speck or two
+
+
 def test_strength_is_full_in_strokes_and_nothing_on_paper(train: Dataset) -> None:
     ink = scribble(train, 0)
     found = find_ink((200 - 0.3 * ink).astype(np.uint8))
@@ -98,12 +142,18 @@ def test_what_is_lighter_is_ink_only_if_one_says_so(train: Dataset) -> None:
     assert find_ink(page, "yes").inverted
 
 
-@pytest.mark.parametrize("contrast", [0, 1, 8, 14])
-def test_what_hardly_stands_out_is_blank(contrast: int) -> None:
+@pytest.mark.parametrize(("contrast", "reason"), [(0, "blank"), (1, "blank"), (8, "too faint"), (14, "too faint")])
+def test_what_hardly_stands_out_is_blank_or_too_faint(contrast: int, reason: str) -> None:
     page = np.full((80, 60), 200, np.uint8)
     page[30:50, 25:30] -= np.uint8(contrast * 200 / 255)
-    with pytest.raises(DigitsError, match="blank"):
+    with pytest.raises(DigitsError, match=reason):
         find_ink(page)
+
+
+def test_the_grain_of_empty_paper_is_not_faint_ink() -> None:
+    paper = np.random.default_rng(0).normal(200, 3, (200, 300)).clip(0, 255).astype(np.uint8)
+    with pytest.raises(DigitsError, match="blank"):
+        find_ink(paper)
 
 
 @pytest.mark.parametrize("contrast", [24, 40, 150])
@@ -119,7 +169,7 @@ def test_any_picture_has_ink_or_is_blank(picture: Ink, inverted: bool) -> None:
     try:
         ink = find_ink(picture, "yes" if inverted else "auto")
     except DigitsError as error:
-        assert "blank" in str(error)
+        assert "blank" in str(error) or "too faint" in str(error)
     else:
         for each in (ink.strength, ink.mask, ink.faint, ink.even):
             assert each.shape[:2] == picture.shape[:2]

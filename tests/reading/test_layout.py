@@ -46,6 +46,26 @@ def test_specks_beside_a_digit_are_dirt() -> None:
     assert [piece.box for piece in without_specks(find_pieces(page))] == [(100, 100, 30, 50)]
 
 
+def test_a_frame_around_a_digit_is_left_out_but_not_a_digit_of_upright_strokes() -> None:
+    small = paper(28, 28)
+    small[8:20, 12:15] = 255
+    strokes = [piece.box for piece in find_pieces(small)]
+    small[2:26, 1:3] = small[2:26, 25:27] = 255
+    assert [piece.box for piece in without_specks(find_pieces(small))] == strokes
+    four = paper(28, 28)
+    four[2:14, 4:7] = four[11:14, 7:20] = four[2:26, 22:25] = 255  # its stem stands apart, near the edge
+    assert len(without_specks(find_pieces(four))) == 2
+
+
+def test_the_end_of_the_paper_is_no_shape() -> None:
+    page = paper(300, 500)
+    ring(page, 100, 100)
+    ring(page, 150, 100)
+    page[:, :4] = page[297:, 200:400] = 255
+    (row,) = rows_of(page)
+    assert boxes(row) == [(100, 100, 30, 50), (150, 100, 30, 50)]
+
+
 def test_specks_dots_and_dashes_are_left_out() -> None:
     page = paper()
     for left in (50, 110, 230):
@@ -65,6 +85,15 @@ def test_what_is_much_taller_than_the_digits_is_left_out() -> None:
     page[20:280, 20:26] = 255  # a brace
     (row,) = rows_of(page)
     assert len(row.groups) == 8
+
+
+def test_the_edge_of_the_paper_is_no_digit_however_much_ink_it_is() -> None:
+    page = paper()
+    for left in (50, 110):
+        ring(page, left, 100)
+    page[290:] = 255
+    (row,) = rows_of(page)
+    assert boxes(row) == [(left, 100, 30, 50) for left in (50, 110)]
 
 
 @pytest.mark.parametrize("gap", [3, 8, 14])

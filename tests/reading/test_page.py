@@ -7,11 +7,13 @@ import json
 import numpy as np
 
 from digits.reading import Digit, Line, Page
+from digits.reading.preparation import as_mnist_steps
 
 
 def digit(label: int | None, reason: str | None = None, space: int = 0, line: int = 0) -> Digit:
     odds = tuple(0.91 if n == (label or 0) else 0.01 for n in range(10))
-    return Digit(label, 0.91, odds, (10, 20, 30, 40), line, reason, space, np.zeros((28, 28), np.uint8))
+    block = as_mnist_steps(np.full((3, 3), 255, np.uint8), edge=1)
+    return Digit(label, 0.91, odds, (10, 20, 30, 40), line, reason, space, block)
 
 
 UNSURE, NONE = digit(None, "unsure: 4 or 9"), digit(None, "not a digit")

@@ -181,6 +181,13 @@ def test_each_page_of_a_pdf_is_a_picture_of_two_hundred_dots_an_inch() -> None:
     assert np.abs(middles - [(255, 0, 0), (0, 0, 255), (255, 255, 255)]).max() <= 3  # it has JPEGs in it
 
 
+def test_only_as_many_pages_are_drawn_as_are_asked_for() -> None:
+    pytest.importorskip("pypdfium2")
+    pages = [Image.new("L", (100, 50), shade) for shade in (0, 255)]
+    (first,) = open_pictures("form.pdf", encoded("PDF", pages[0], save_all=True, append_images=pages[1:]), pages=1)
+    assert first.max() < 10
+
+
 def test_a_pdf_is_known_by_its_content(tmp_path: Path) -> None:
     pytest.importorskip("pypdfium2")
     (tmp_path / "form.png").write_bytes(PDF)
@@ -232,7 +239,7 @@ def mutated(seed: bytes, data: st.DataObject) -> bytes:
     return bytes(changed[: data.draw(st.integers(0, len(seed)))])
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(SEEDS), st.data())
 def test_a_mutated_picture_is_read_or_refused_in_a_sentence(tmp_path: Path, seed: bytes, data: st.DataObject) -> None:
     path = tmp_path / "mutated"

@@ -8,7 +8,7 @@ import pytest
 from handwriting import Ink, put, turned, written
 
 from digits import Dataset
-from digits.reading.rules import without_rules
+from digits.reading.rules import without_pale_rules, without_rules
 
 
 def page_of_digits(train: Dataset, seed: int) -> Ink:
@@ -94,3 +94,56 @@ def test_small_pictures_have_no_rules() -> None:
     page = np.zeros((50, 50), np.uint8)
     page[20:22] = 255
     assert np.array_equal(without_rules(page, page), page)
+
+
+def on_ruled_paper(digits: Ink, printed: Ink, rule: int, pen: int) -> Ink:
+    """How dark a photo of it is: a grainy one."""
+    page = np.where(digits > 0, pen, np.where(printed > 0, rule, 0))
+    grain = np.random.default_rng(0).normal(6, 2, page.shape)
+    return cv2.GaussianBlur((page + grain).clip(0, 255).astype(np.uint8), (0, 0), 0.7)
+
+
+@pytest.mark.parametrize("degrees", [0, 2])
+@pytest.mark.parametrize("directions", [(True, False), (True, True)], ids=["lined", "squared"])
+@pytest.mark.parametrize(("rule", "pen"), [(20, 150), (60, 120), (90, 150)])
+def test_pale_rules_are_taken_off_and_digits_stay_as_dark(
+    train: Dataset, degrees: float, directions: tuple[bool, bool], rule: int, pen: int
+) -> None:
+    digits = 255 * (page_of_digits(train, seed=1) > 100).astype(np.uint8)
+    printed = slanted(digits.shape, degrees, 2, *directions)
+    dark = on_ruled_paper(digits, printed, rule, pen)
+    blank = without_pale_rules(dark)
+    whole = np.s_[30:-30]  # rules that cross the corners of the page only may stay
+    digits, printed, dark, blank = (each[whole] for each in (digits, printed, dark, blank))
+    near_digits = cv2.dilate(digits, np.ones((9, 9), np.uint8)) > 0
+    assert np.percentile(blank[(printed > 0) & ~near_digits], 95) < 0.4 * rule + 6
+    inside = cv2.erode(digits, np.ones((3, 3), np.uint8)) > 0
+    assert np.mean(blank[inside] > 0.8 * dark[inside]) > 0.98
+    far = ~near_digits & (cv2.dilate(printed, np.ones((17, 17), np.uint8)) == 0)
+    assert np.array_equal(blank[far], dark[far])
+
+
+def test_a_rule_that_is_not_quite_straight_is_followed(train: Dataset) -> None:
+    digits = 255 * (page_of_digits(train, seed=1) > 100).astype(np.uint8)
+    printed = rules(digits.shape, 2, level=True, upright=False)
+    bow = np.rint(3 * np.sin(np.linspace(0, np.pi, digits.shape[1]))).astype(int)
+    bent = np.stack([np.roll(column, by) for column, by in zip(printed.T, bow, strict=True)], axis=1)
+    blank = without_pale_rules(on_ruled_paper(digits, bent, 60, 150))
+    assert np.mean(blank[(bent > 0) & (cv2.dilate(digits, np.ones((9, 9), np.uint8)) == 0)] < 30) > 0.95
+
+
+def test_rules_as_dark_as_the_pen_and_pages_without_any_stay_as_they_are(train: Dataset) -> None:
+    digits = 255 * (page_of_digits(train, seed=1) > 100).astype(np.uint8)
+    printed = rules(digits.shape, 2, level=True, upright=True)
+    for paper, rule in ((printed, 140), (np.zeros_like(printed), 0)):
+        dark = on_ruled_paper(digits, paper, rule, 140)
+        assert np.array_equal(without_pale_rules(dark), dark)
+
+
+def test_a_table_of_digits_is_no_ruled_paper(train: Dataset) -> None:
+    """Its columns are nearly lines: five ones below each other."""
+    page = np.zeros((140, 280), np.uint8)
+    for row in range(5):
+        for column in range(10):
+            page[28 * row + 5 : 28 * row + 23, 28 * column + 13 : 28 * column + 16] = 200
+    assert np.array_equal(without_pale_rules(page), page)

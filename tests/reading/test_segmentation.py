@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise, product
 
+import cv2
 import numpy as np
 import pytest
 from handwriting import Ink, written
@@ -13,8 +14,8 @@ from hypothesis import strategies as st
 from digits import Dataset
 from digits.reading import Reader
 from digits.reading.ink import find_ink
-from digits.reading.layout import find_rows
-from digits.reading.pieces import around, find_pieces
+from digits.reading.layout import Row, find_rows
+from digits.reading.pieces import Box, around, find_pieces
 from digits.reading.segmentation import (
     CUT_COST,
     JOIN_COST,
@@ -23,9 +24,17 @@ from digits.reading.segmentation import (
     Atom,
     best_path,
     candidates,
-    find_atoms,
+    cut_row,
+    is_sure,
     merged,
+    whole_row,
 )
+
+
+def find_atoms(row: Row, strength: Ink, edge: int) -> tuple[list[Atom], float]:
+    """All parts of a line, and their scale."""
+    cut = cut_row(whole_row(row, strength), edge)
+    return cut.atoms, cut.scale
 
 
 def touching(train: Dataset, count: int) -> list[tuple[Ink, str]]:
@@ -44,19 +53,19 @@ def touching(train: Dataset, count: int) -> list[tuple[Ink, str]]:
 
 
 def test_digits_side_by_side_without_a_gap_are_told_apart(train: Dataset, reader: Reader) -> None:
-    """Their boxes meet; of some the ink does too. Measured: 18 of 20, 24 of 30."""
+    """Their boxes meet; of some the ink does too. Measured: 19 of 20, 29 of 30."""
     right = 0
     for seed in range(20):
         indices = np.random.default_rng([7, seed]).integers(len(train), size=2)
         right += reader.read(255 - written(train.images[indices], gap=0)).text == "".join(
             map(str, train.labels[indices])
         )
-    assert right >= 16
+    assert right >= 18
 
 
 def test_of_digits_whose_ink_hangs_together_many_are_told_apart(train: Dataset, reader: Reader) -> None:
-    """Moved into one another until they touch; often the two together pass for one digit. Measured: 14 of 30."""
-    assert sum(reader.read(255 - ink).text == text for ink, text in touching(train, 30)) >= 11
+    """Moved into one another until they touch; some pairs pass for one digit. Measured: 19 of 20."""
+    assert sum(reader.read(255 - ink).text == text for ink, text in touching(train, 20)) >= 17
 
 
 def test_each_touching_pair_is_cut_somewhere(train: Dataset) -> None:
@@ -66,6 +75,45 @@ def test_each_touching_pair_is_cut_somewhere(train: Dataset) -> None:
             atom for row in find_rows(find_pieces(ink.mask)) for atom in find_atoms(row, ink.strength, ink.edge)[0]
         ]
         assert len(atoms) >= 2
+
+
+def test_where_the_network_is_sure_of_a_shape_its_parts_would_not_do_better(
+    train: Dataset, quick_reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = np.random.default_rng(3)
+    lines = [written(train.images[random.integers(len(train), size=4)], gap=int(gap)) for gap in range(-6, 18, 2)]
+    pictures = [255 - ink for ink in (*lines, *(pair for pair, _ in touching(train, 8)))]
+
+    def pages() -> list[list[tuple[int | None, Box]]]:
+        return [[(digit.label, digit.box) for digit in quick_reader.read(picture).digits] for picture in pictures]
+
+    short = pages()
+    tried = []
+    monkeypatch.setattr("digits.reading.reader.is_sure", lambda *seen: tried.append(is_sure(*seen)))
+    assert pages() == short
+    assert 0 < sum(tried) < len(tried)
+
+
+def test_a_cut_follows_the_paper_between_two_slanted_strokes() -> None:
+    """Upright columns would cut through both; the bridge that joins them is all the ink that is cut."""
+    strokes = [np.zeros((60, 60), np.uint8) for _ in range(2)]
+    for stroke, left in zip(strokes, (5, 28), strict=True):
+        cv2.line(stroke, (left + 20, 4), (left, 55), 255, 5)
+    bridge = cv2.line(np.zeros((60, 60), np.uint8), (15, 30), (38, 30), 255, 3)
+    ink = strokes[0] | strokes[1] | bridge
+    (row,) = find_rows(find_pieces(ink))
+    atoms, _ = find_atoms(row, ink, 128)
+
+    def share_in(stroke: Ink, part: list[Atom]) -> float:
+        return sum(
+            (stroke[y : y + h, x : x + w] & atom.ink > 0).sum() for atom in part for x, y, w, h in [atom.box]
+        ) / ((stroke > 0).sum())
+
+    told_apart = [
+        share_in(strokes[0], atoms[:cut]) > 0.97 and share_in(strokes[1], atoms[cut:]) > 0.97
+        for cut in range(1, len(atoms))
+    ]
+    assert any(told_apart)
 
 
 HEIGHT = 20

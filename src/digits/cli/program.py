@@ -11,6 +11,7 @@ from digits.cli.evaluate import check_gradients, evaluate, models
 from digits.cli.messages import say
 from digits.cli.predict import explain, predict, submission
 from digits.cli.read import read
+from digits.cli.studio import studio
 from digits.cli.train import recipes, train
 from digits.errors import DigitsError, Interrupted
 from digits.version import __version__
@@ -29,6 +30,7 @@ def digits(context: click.Context) -> None:
       digits                          the menu
       digits predict 0 1 2            three test images
       digits read shopping.jpg        the digits on a photo
+      digits studio                   draw in the browser
       digits train --hidden 128,64    train a network of your own
       digits evaluate --plots figures
     """
@@ -38,7 +40,7 @@ def digits(context: click.Context) -> None:
         Menu().run()
 
 
-for command in (train, evaluate, predict, read, explain, submission, data, check_gradients, recipes, models):
+for command in (train, evaluate, predict, read, explain, studio, submission, data, check_gradients, recipes, models):
     digits.add_command(command)
 
 

@@ -9,7 +9,7 @@ from digits.layers.convolution import Conv2D
 from digits.layers.dense import Dense
 from digits.layers.dropout import Dropout
 from digits.layers.layer import Layer, Shape, array_shapes, count_parameters
-from digits.layers.normalisation import BatchNorm
+from digits.layers.normalisation import BatchNorm, FrozenBatchNorm
 from digits.layers.pooling import AvgPool2D, Flatten, MaxPool2D
 
 LAYERS: dict[str, type[Layer]] = {
@@ -38,6 +38,7 @@ __all__ = [
     "Dense",
     "Dropout",
     "Flatten",
+    "FrozenBatchNorm",
     "Layer",
     "LeakyReLU",
     "MaxPool2D",

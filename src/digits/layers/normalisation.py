@@ -108,6 +108,35 @@ class BatchNorm(Layer):
         return scales, self.shifts - scales * self.running_means
 
 
+class FrozenBatchNorm(BatchNorm):
+    """Batch normalisation of a finished network that is trained no further on batches, only on single images.
+
+    The running averages μ and σ² stay what they are, so y = γ·x̂ + β is linear in x, and the gradient of one image is
+    its own affair. ``NeuralNetwork.frozen`` puts it in the place of ``BatchNorm``; no file holds one.
+    """
+
+    def forward(self, inputs: Array) -> Array:
+        """What ``infer`` computes, and x̂ for ``backward``."""
+        roots = np.sqrt(self.running_variances + self.epsilon)[:, np.newaxis]
+        self.normalised = (by_channel(inputs) - self.running_means[:, np.newaxis]) / roots
+        return self.infer(inputs)
+
+    def backward(self, output_gradients: Array, need_input_gradients: bool = True) -> Array:
+        """Follow y = γ·x̂ + β backward, with μ and σ² constants.
+
+        ∂L/∂γ = Σ ∂L/∂y·x̂        ∂L/∂β = Σ ∂L/∂y        the sums over the numbers of a channel
+        ∂L/∂x = γ/√(σ² + ε) · ∂L/∂y
+        """
+        gradients = by_channel(output_gradients)
+        np.vecdot(gradients, self.normalised, out=self.scales_gradients)
+        np.sum(gradients, axis=1, out=self.shifts_gradients)
+        if not need_input_gradients:
+            return output_gradients
+        slopes, _ = self.as_linear()
+        input_gradients = gradients * slopes[:, np.newaxis]
+        return batch_first(input_gradients.reshape(*output_gradients.shape[1:], len(output_gradients)))
+
+
 def by_channel(batch: Array) -> Array:
     """``(batch, channels, …)`` as ``(channels, numbers of the channel)``: a view, if images have the batch last."""
     rows = np.moveaxis(batch, 0, -1)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.patheffects import withStroke
 
-from digits.explanation import activations, last_hidden
-from digits.plots.embedding import tsne
+from digits.embedding import images_to_embed, layer_points, tsne
+from digits.explanation import last_hidden
 from digits.plots.style import INK, VERMILION, count_images, drawing, new_figure
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from digits.evaluation import Evaluation
     from digits.neural_network import NeuralNetwork
 
-MOST_POINTS = 1200  # t-SNE compares all pairs: of so many, in a few seconds
-MOST_MISTAKES = 300  # of them
 # Pale, so that mistakes stand out; clusters that come to lie side by side are told apart by their numerals, too.
 DIGIT_COLOURS = [
     *("#88CCEE", "#44AA99", "#B3A125", "#332288", "#AA4499"),
@@ -41,9 +39,8 @@ def hidden_layer_map(network: NeuralNetwork, images: Array, evaluation: Evaluati
         evaluation: of them.
         seed: of the choice.
     """
-    chosen = _choose(evaluation, np.random.default_rng(seed))
-    seen = activations(network, images[chosen], last_hidden(network))
-    places = tsne(seen.reshape(len(seen), -1).astype(np.float64))
+    chosen = images_to_embed(evaluation, seed)
+    places = tsne(layer_points(network, images[chosen], last_hidden(network)))
     labels, read = evaluation.labels[chosen], evaluation.predictions[chosen]
     wrong = labels != read
     figure = new_figure(_title(int(wrong.sum()), evaluation.mistake_count), 7.6, _note(len(chosen), evaluation.count))
@@ -66,15 +63,6 @@ def _write_digit(axes: Axes, place: Array, digit: int, size: float, colour: str)
     rim = [withStroke(linewidth=1 + size / 10, foreground="white")]
     text = axes.text(place[0], place[1], str(digit), ha="center", va="center", fontsize=size, color=colour)
     text.set(fontweight="bold", path_effects=rim)
-
-
-def _choose(evaluation: Evaluation, random: np.random.Generator) -> Array:
-    """``(n,)``: the numbers of the images to show, in order."""
-    wrong = np.flatnonzero(evaluation.predictions != evaluation.labels)
-    right = np.flatnonzero(evaluation.predictions == evaluation.labels)
-    some_wrong = random.permutation(wrong)[:MOST_MISTAKES]
-    some_right = random.permutation(right)[: MOST_POINTS - len(some_wrong)]
-    return np.sort(np.concatenate([some_wrong, some_right]))
 
 
 def _title(shown: int, mistakes: int) -> str:

@@ -42,7 +42,7 @@ def reading_steps(page: Page, steps: Steps) -> Figure:
     narrow = beside == 4
     _panel(first, steps.picture, "1  the picture")
     polarity = "light ink on dark, turned round" if steps.ink.inverted else "dark ink on light"
-    _panel(second, steps.ink.even, "2  even light" if narrow else f"2  light evened out: {polarity}")
+    _panel(second, steps.ink.even, "2  even light" if narrow else f"2  light and pale rules evened out: {polarity}")
     ruled = np.where(steps.mask != steps.ink.mask, 200, 255 - steps.ink.mask.astype(np.int16)).clip(0, 255)
     _panel(third, ruled.astype(np.uint8), "3  ink" if narrow else "3  ink; in grey, what is taken for a ruled line")
     _panel(fourth, 255 - steps.mask, "4  shapes" if narrow else "4  shapes, in reading order, and what each is")

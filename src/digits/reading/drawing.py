@@ -11,7 +11,7 @@ READ, REFUSED = (0, 114, 178), (213, 94, 0)  # blue and vermilion of Okabe and I
 
 
 def annotated(picture: Picture, page: Page) -> Picture:
-    """The picture with a box around each shape and what it was read as above it: the digit, or "?" or "×".
+    """The picture with a box around each shape and what it was read as above it: the digit, or "?" or "x".
 
     Args:
         picture: ``(height, width, 3) uint8``.
@@ -40,4 +40,4 @@ def annotated(picture: Picture, page: Page) -> Picture:
 
 
 def _sign(digit: Digit) -> str:
-    return digit.text or "×"
+    return digit.text or "x"  # the font has no ×

@@ -9,10 +9,11 @@ from functools import cached_property
 import numpy as np
 
 from digits.activations import Array
-from digits.reading.pieces import Box, Piece, around
+from digits.reading.pieces import Box, Piece, around, without_edges
 
 DOT = 0.3  # of a digit's height: what is lower is a dot or a dash, unless it belongs to a digit
 TALLEST = 2.5  # times a digit's height: what is taller is a frame, a brace, a rule's rest
+LEVEL = 8  # times as wide as high is no digit, nor several: a rule, or the edge of the paper
 HAIR = 0.15  # of the usual thickness: thinner pieces are what is left of rules
 FRAGMENT = 0.7  # of a digit's height: what is lower may be a part of one
 NEAR = 0.35  # of a digit's height: so far apart, at most, are the strokes of one digit, one above the other
@@ -59,9 +60,10 @@ def find_rows(pieces: Sequence[Piece]) -> list[Row]:
     """
     if not pieces:
         return []
+    pieces = without_edges(pieces)
     height = usual_height(pieces)
     strokes = _weighted_median([_thickness(piece) for piece in pieces], pieces)
-    pieces = [p for p in pieces if p.box[3] <= TALLEST * height and _thickness(p) >= HAIR * strokes]
+    pieces = [p for p in pieces if _may_be_digits(p, height) and _thickness(p) >= HAIR * strokes]
     groups = [g for g in _joined(pieces, height) if g.box[3] >= DOT * height]
     slope = _slope(groups, height)
     return [
@@ -71,8 +73,15 @@ def find_rows(pieces: Sequence[Piece]) -> list[Row]:
 
 
 def usual_height(pieces: Sequence[Piece]) -> float:
-    """How high a digit is on this page: half of the ink is in pieces that are no higher."""
+    """How high a digit is on this page: half of the ink is in pieces that are no higher, level ones left out."""
+    pieces = [piece for piece in pieces if piece.box[2] < LEVEL * piece.box[3]] or pieces
     return _weighted_median([piece.box[3] for piece in pieces], pieces)
+
+
+def _may_be_digits(piece: Piece, height: float) -> bool:
+    """Whether it is neither too tall nor, but for the bar of a 5, too level."""
+    _, _, wide, tall = piece.box
+    return tall <= TALLEST * height and (wide < LEVEL * tall or wide <= height)
 
 
 def _weighted_median(values: Sequence[float], pieces: Sequence[Piece]) -> float:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from digits.reading.preparation import Preparation
+
 REFUSED = "?"  # stands in a text for a digit that could not be told
 
 
@@ -23,7 +25,9 @@ class Digit:
         line: 0 for the first.
         reason: why it is refused, e.g. "not a digit" or "unsure: 4 or 9"; None if it is not.
         space: how many spaces stand before it.
-        image: ``(28, 28) uint8``, as the network sees it.
+        preparation: what the network sees of it, and how that was made.
+        distance: of the energy of its logits from the usual one, in standard deviations; what is far below is no digit.
+        score: how much it is a digit, and this one: the logarithm of a probability, by which cuts are chosen.
     """
 
     label: int | None
@@ -33,7 +37,14 @@ class Digit:
     line: int
     reason: str | None
     space: int
-    image: NDArray[np.uint8]
+    preparation: Preparation
+    distance: float = 0.0
+    score: float = 0.0
+
+    @property
+    def image(self) -> NDArray[np.uint8]:
+        """``(28, 28) uint8``, as the network sees it."""
+        return self.preparation.image
 
     @property
     def text(self) -> str:

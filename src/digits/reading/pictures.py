@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,12 +23,13 @@ MAX_PAGES = 50  # of a PDF
 PDF_SCALE = 200 / 72  # dots an inch, by the points that PDF counts in
 
 
-def open_pictures(path: str | Path, data: bytes | None = None) -> list[NDArray[np.uint8]]:
+def open_pictures(path: str | Path, data: bytes | None = None, pages: int = MAX_PAGES) -> list[NDArray[np.uint8]]:
     """Read a picture file, or the pages of a PDF.
 
     Args:
         path: a file of one of ``FORMATS``, a PDF, or HEIC where pillow-heif is installed.
         data: what is in the file, where it has been read already; ``path`` is then only its name.
+        pages: how many of a PDF's are drawn; the others cost neither time nor memory.
 
     Returns:
         ``(height, width, 3) uint8`` for each page: red, green, blue.
@@ -37,7 +39,7 @@ def open_pictures(path: str | Path, data: bytes | None = None) -> list[NDArray[n
     """
     data = _read(Path(path)) if data is None else data
     if data[:1024].lstrip().startswith(b"%PDF-"):
-        return _pdf_pages(data, path)
+        return _pdf_pages(data, path, pages)
     return [_open(data, path)]
 
 
@@ -124,7 +126,7 @@ def _register_heif() -> bool:
     return True
 
 
-def _pdf_pages(data: bytes, path: str | Path) -> list[NDArray[np.uint8]]:
+def _pdf_pages(data: bytes, path: str | Path, most: int) -> list[NDArray[np.uint8]]:
     try:
         import pypdfium2
     except ImportError as error:
@@ -135,7 +137,7 @@ def _pdf_pages(data: bytes, path: str | Path) -> list[NDArray[np.uint8]]:
             if not 1 <= len(document) <= MAX_PAGES:
                 raise DigitsError(f"{path} has {len(document)} pages; at most {MAX_PAGES} are read at once.")
             pages = []
-            for page in document:
+            for page in islice(document, most):
                 width, height = page.get_size()
                 scale = min(PDF_SCALE, (MAX_PIXELS / 10 / max(1.0, width * height)) ** 0.5)
                 pages.append(_to_colours(page.render(scale=scale).to_pil()))

@@ -15,6 +15,8 @@ Box = tuple[int, int, int, int]  # left, top, width, height
 
 MOST = 5_000  # pieces; a page of noise has more
 SPECK, DUST = 0.12, 0.01  # of the largest piece's longer side and ink: what has less is dirt
+EDGE = 0.015  # of the picture's longer side: so near to an edge, with all of its width or height, is no digit
+FRAME, LONG = 0.12, 0.6  # of the picture's sides: how far from an edge its frame is, and how long, at least
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,33 @@ def find_pieces(mask: Mask) -> list[Piece]:
     return pieces
 
 
+def without_edges(pieces: Sequence[Piece]) -> list[Piece]:
+    """Leave out what lies right along an edge of the picture, such as the end of the paper, unless that is all."""
+    return [piece for piece in pieces if _from_edge(piece) > EDGE * max(piece.labels.shape)] or list(pieces)
+
+
 def without_specks(pieces: Sequence[Piece]) -> list[Piece]:
-    """The pieces of one digit: what is small beside the largest of them is dirt."""
+    """The pieces of one digit: what is small beside the largest of them is dirt, and two long ones are its frame."""
+    inside = [piece for piece in pieces if not _is_frame(piece)]
+    if inside and len(pieces) - len(inside) > 1:
+        pieces = inside
     largest = max((max(piece.box[2:]) for piece in pieces), default=0)
     heaviest = max((piece.area for piece in pieces), default=0)
     return [p for p in pieces if max(p.box[2:]) >= SPECK * largest and p.area >= DUST * heaviest]
+
+
+def _from_edge(piece: Piece) -> int:
+    """How far from the nearest edge of the picture the piece still reaches, in pixels."""
+    left, top, wide, tall = piece.box
+    height, width = map(int, piece.labels.shape)
+    return min(left + wide, width - left, top + tall, height - top)
+
+
+def _is_frame(piece: Piece) -> bool:
+    """Whether it runs along an edge of the picture, near it."""
+    height, width = map(int, piece.labels.shape)
+    _, _, wide, tall = piece.box
+    return _from_edge(piece) <= FRAME * max(height, width) and (wide >= LONG * width or tall >= LONG * height)
 
 
 def only(pieces: Sequence[Piece], strength: Picture) -> Picture:

@@ -15,23 +15,37 @@ from digits.model_files import load_model
 from digits.neural_network import NeuralNetwork
 from digits.reading.ink import BLANK, Ink, Invert, Mask, Picture, find_ink
 from digits.reading.layout import Group, Row, find_rows, spaces
+from digits.reading.margins import magnified
 from digits.reading.opencv import cv2
 from digits.reading.page import Digit, Line, Page
 from digits.reading.pieces import Box, Piece, around, find_pieces, without_specks
-from digits.reading.preparation import as_mnist
+from digits.reading.preparation import Preparation, as_mnist_steps
 from digits.reading.rules import without_rules
-from digits.reading.segmentation import best_path, candidates, find_atoms, merged
+from digits.reading.segmentation import (
+    CutRow,
+    WholeRow,
+    best_path,
+    cut_row,
+    is_sure,
+    merged,
+    standing_alone,
+    whole_group,
+    whole_row,
+)
 
-READING_MODEL = "cnn"
+READING_MODEL = "robust"
 SAMPLE = 400  # training images on which the network's usual energy is measured
 LARGEST = 6_000_000  # pixels; larger pictures are shrunk first
 ONE_DIGIT = 40  # pixels of the longer side: on a picture no larger there is one digit, in however many pieces
 MOST_PIECES = 2_000
+MOST_SHAPES, MOST_CANDIDATES = 800, 1_500  # on a page: a full one of digits has half as many; printed text has more
 NOT_A_DIGIT = -4.0  # standard deviations of the usual energy, from its mean: what has less is no digit
 STEEP = 2.5  # how fast the odds of being a digit fall there, in nats a standard deviation
+UNUSUAL = 1.0  # nats that each standard deviation of energy below the usual costs in the choice of cuts
 SOLID = 0.8  # of a shape's box full of ink: no digit has as much, unless it is as narrow as a 1
-UNSURE = 0.5  # a confidence below is none
-
+BROADEST = 10.0  # pixels of MNIST's box of 20: 1 in 20,000 of its digits is broader; a round blot has 11 or more
+UNSURE = 0.35  # a confidence below is none
+RIVALS = 0.8  # if two digits have so much of the probability together, but neither has half, it may be either
 
 NO_DIGIT = "not a digit"
 
@@ -51,6 +65,27 @@ class Steps:
     ink: Ink
     mask: Mask
     scale: float
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What the network said of a shape.
+
+    Attributes:
+        way: how it was prepared.
+        probabilities: ``(10,)``.
+        distance: of its energy from the usual one, in standard deviations.
+    """
+
+    way: Preparation
+    probabilities: Array
+    distance: float
+
+    @property
+    def score(self) -> float:
+        """The logarithm of the probability that it is the likeliest digit; at most 0."""
+        is_digit = -np.logaddexp(0, -STEEP * (self.distance - NOT_A_DIGIT)) + UNUSUAL * min(self.distance, 0.0)
+        return float(is_digit + np.log(self.probabilities.max()))
 
 
 class Reader:
@@ -74,12 +109,16 @@ class Reader:
 
     def read_steps(self, picture: Picture, invert: Invert = "auto") -> tuple[Page, Steps | None]:
         """Read, and show the way: the page, and its steps where anything stands out from the paper."""
+        with blas_threads(1):  # two would wait for each other, over products as small as these
+            return self._read_steps(picture, invert)
+
+    def _read_steps(self, picture: Picture, invert: Invert) -> tuple[Page, Steps | None]:
         small, scale = _limited(picture)
         try:
             ink = find_ink(small, invert)
         except DigitsError as error:
             return Page((), str(error).rstrip(".")), None
-        single = max(small.shape[:2]) <= ONE_DIGIT
+        single = max(picture.shape[:2]) <= ONE_DIGIT
         mask = ink.mask if single else without_rules(ink.mask, ink.faint)
         steps = Steps(small, ink, mask, scale)
         pieces = find_pieces(mask)
@@ -88,37 +127,63 @@ class Reader:
         if len(pieces) > MOST_PIECES:
             return Page((), f"over {MOST_PIECES:,} specks and shapes: this is no page of digits"), steps
         rows = [_one_digit(pieces)] if single else find_rows(pieces)
-        return Page(tuple(self._line(row, number, ink, scale) for number, row in enumerate(rows))), steps
+        if not rows:
+            return Page((), "rules and specks, but no digits"), steps
+        if sum(len(row.groups) for row in rows) > MOST_SHAPES:
+            return Page((), f"over {MOST_SHAPES:,} shapes: this is no page of digits"), steps
+        whole = [whole_row(row, ink.strength) for row in rows]
+        seen = [self._look_at_shapes(row, ink.edge) for row in whole]
+        cut = [cut_row(row, ink.edge, sure) for row, (_, sure) in zip(whole, seen, strict=True)]
+        if sum(len(row.runs) for row in cut) > MOST_CANDIDATES:
+            return Page((), "so many shapes hang together that this is no page of digits"), steps
+        lines = enumerate(zip(cut, seen, strict=True))
+        return Page(tuple(self._line(row, known, number, ink, scale) for number, (row, (known, _)) in lines)), steps
 
-    def _line(self, row: Row, number: int, ink: Ink, scale: float) -> Line:
-        """Find the best way to read a line."""
-        atoms, fine = find_atoms(row, ink.strength, ink.edge)
-        runs = candidates(atoms, row.height * fine)
-        images = np.stack([as_mnist(merged(atoms[first:end]), ink.edge) for first, end in runs])
-        answers = dict(zip(runs, self._judge(images), strict=True))
-        scores = {
-            run: -np.logaddexp(0, -STEEP * (z - NOT_A_DIGIT)) + np.log(p.max()) for run, (p, z) in answers.items()
-        }
-        image_of = dict(zip(runs, images, strict=True))
+    def _look_at_shapes(self, row: WholeRow, edge: int) -> tuple[dict[int, _Seen], set[int]]:
+        """Look at the shapes of a line that stand alone, and say which of them need no cut; by their groups."""
+        alone = standing_alone(row, edge)
+        seen = self._look([atom.ink for atom in alone], edge)
+        sure = {atom.group for atom, look in zip(alone, seen, strict=True) if is_sure(atom.box, look.score, row.height)}
+        return {atom.group: look for atom, look in zip(alone, seen, strict=True)}, sure
+
+    def _look(self, inks: Sequence[Picture], edge: int) -> list[_Seen]:
+        """Show shapes to the network."""
+        if not inks:
+            return []
+        prepared = [as_mnist_steps(ink, edge) for ink in inks]
+        answers = self.judge(np.stack([each.image for each in prepared]))
+        return [_Seen(way, *answer) for way, answer in zip(prepared, answers, strict=True)]
+
+    def _line(self, row: CutRow, known: dict[int, _Seen], number: int, ink: Ink, scale: float) -> Line:
+        """Find the best way to read a line: which runs of its atoms are digits."""
+        atoms = row.atoms
+        groups = {run: whole_group(atoms, run) for run in row.runs}
+        seen = {run: known[group] for run, group in groups.items() if group in known}
+        unseen = [run for run in row.runs if run not in seen]
+        seen |= zip(unseen, self._look([merged(atoms[slice(*run)]) for run in unseen], ink.edge), strict=True)
+        scores = {run: look.score for run, look in seen.items()}
         digits: list[Digit] = []
         before: Box | None = None
-        for run in best_path(atoms, scores, row.height * fine):
+        for run in best_path(atoms, scores, row.height):
             box = around([atom.box for atom in atoms[slice(*run)]])
-            space = spaces(before, box, row.height * fine) if before else 0
+            space = spaces(before, box, row.height) if before else 0
             before = box
-            probabilities, distance = answers[run]
-            label, reason = verdict(probabilities, distance)
-            if is_solid(image_of[run]):
-                label, reason = None, NO_DIGIT
-            confidence = float(probabilities.max())
-            in_picture = _on_picture(box, fine * scale, ink.mask.shape, scale)
-            odds = tuple(probabilities.tolist())
-            digits.append(Digit(label, confidence, odds, in_picture, number, reason, space, image_of[run]))
+            look = seen[run]
+            label, reason = verdict(look.probabilities, look.distance, look.way)
+            confidence = float(look.probabilities.max())
+            in_picture = _on_picture(box, row.scale * scale, ink.mask.shape, scale)
+            odds = tuple(look.probabilities.tolist())
+            found = label, confidence, odds, in_picture, number, reason, space
+            digits.append(Digit(*found, preparation=look.way, distance=look.distance, score=look.score))
         return Line(tuple(digits))
 
-    def _judge(self, images: Array) -> list[tuple[Array, float]]:
-        """For each image the probabilities of the ten digits, and how unusual its energy is, in standard deviations."""
-        with blas_threads(1):  # two would wait for each other, over products as small as these
+    def judge(self, images: Array) -> list[tuple[Array, float]]:
+        """For each prepared image what ``verdict`` asks for: the probabilities, and the distance of its energy.
+
+        Args:
+            images: ``(n, 28, 28) uint8``.
+        """
+        with blas_threads(1):
             logits = self.network.logits(images).astype(np.float64)
         distances = (energy(logits) - self.usual) / self.spread
         return list(zip(softmax(logits / self.network.temperature), distances.tolist(), strict=True))
@@ -158,24 +223,29 @@ def energy(logits: Array) -> Array:
     return energies
 
 
-def verdict(probabilities: Array, distance: float) -> tuple[int | None, str | None]:
+def verdict(probabilities: Array, distance: float, way: Preparation | None = None) -> tuple[int | None, str | None]:
     """The digit, or None and the reason.
 
     Args:
         probabilities: ``(10,)``.
         distance: of the energy from the usual one, in standard deviations.
+        way: how it was prepared: a blot or a block of ink is refused, whatever the network says.
     """
     first, second = np.argsort(-probabilities)[:2].tolist()
-    if distance < NOT_A_DIGIT:
+    if distance < NOT_A_DIGIT or (way is not None and is_blot(way)):
         return None, NO_DIGIT
     if probabilities[first] < UNSURE:
+        return None, NO_DIGIT
+    if probabilities[first] < 0.5 and probabilities[first] + probabilities[second] >= RIVALS:
         return None, f"unsure: {min(first, second)} or {max(first, second)}"
     return first, None
 
 
-def is_solid(image: Picture) -> bool:
-    """Whether a prepared image is a block of ink: of MNIST's digits wider than half their height, 1 in 5,000 is."""
-    inked = image > 127
+def is_blot(way: Preparation) -> bool:
+    """Whether a shape is as broad as long, or a block: 1 in 5,000 of MNIST's digits is."""
+    if way.breadth > BROADEST:
+        return True
+    inked = way.image > 127
     rows, columns = np.flatnonzero(inked.any(axis=1)), np.flatnonzero(inked.any(axis=0))
     if not len(rows):
         return True
@@ -203,6 +273,6 @@ def _limited(picture: Picture) -> tuple[Picture, float]:
     height, width = picture.shape[:2]
     scale = min(1.0, (LARGEST / (height * width)) ** 0.5)
     if scale == 1:
-        return picture, 1.0
+        return magnified(picture)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA)), scale

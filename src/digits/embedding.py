@@ -1,18 +1,55 @@
-"""From many dimensions to two, so that what is alike lies together: principal components and t-SNE, in NumPy."""
+"""From many dimensions to two, so that what is alike lies together: principal components and t-SNE, in NumPy.
+
+``layer_points`` are images as a layer of a network sees them; ``images_to_embed`` says which to take of many.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from digits.activations import Array
+from digits.activations import Array
+from digits.evaluation import Evaluation
+from digits.explanation import activations
+from digits.neural_network import NeuralNetwork
 
+MOST_POINTS = 1200  # t-SNE compares all pairs: of so many, in a few seconds
+MOST_MISTAKES = 300  # of them
 STEPS = 300
 EXAGGERATED_STEPS = 80  # in which alike points attract each other more, so that clusters form
 EXAGGERATION = 12.0
 MOMENTUM = 0.8
+
+
+def images_to_embed(evaluation: Evaluation, seed: int = 0) -> Array:
+    """Choose up to 1,200 images: mistakes, all or 300 of them, and right ones drawn at random.
+
+    Args:
+        evaluation: of the images.
+        seed: of the choice.
+
+    Returns:
+        ``(n,)``: the numbers of the images, in order.
+    """
+    random = np.random.default_rng(seed)
+    wrong = np.flatnonzero(evaluation.predictions != evaluation.labels)
+    right = np.flatnonzero(evaluation.predictions == evaluation.labels)
+    some_wrong = random.permutation(wrong)[:MOST_MISTAKES]
+    some_right = random.permutation(right)[: MOST_POINTS - len(some_wrong)]
+    return np.sort(np.concatenate([some_wrong, some_right]))
+
+
+def layer_points(network: NeuralNetwork, images: Array, depth: int) -> Array:
+    """``(n, units) float64``: images as points, with the outputs of the first ``depth`` layers as their coordinates.
+
+    Args:
+        network: of any kind.
+        images: ``(n, 784)`` or ``(n, 28, 28)``; ``uint8`` 0…255 or floating point 0…1. At least one.
+        depth: 0 for the pixels themselves, ``explanation.last_hidden(network)`` for what the last layer sees.
+    """
+    seen = activations(network, images, depth)
+    return seen.reshape(len(seen), -1).astype(np.float64)
 
 
 def principal_components(points: Array, count: int) -> Array:
@@ -35,6 +72,13 @@ def principal_components(points: Array, count: int) -> Array:
 
 
 def tsne(points: Array, perplexity: float = 30.0) -> Array:
+    """Lay points out in a plane so that neighbours stay neighbours: where ``tsne_steps`` ends, ``(n, 2)``."""
+    for places in tsne_steps(points, perplexity):  # noqa: B007  the last is wanted
+        pass
+    return places
+
+
+def tsne_steps(points: Array, perplexity: float = 30.0) -> Iterator[Array]:
     """Lay points out in a plane so that neighbours stay neighbours (t-SNE, van der Maaten and Hinton 2008).
 
     Two points are neighbours with a probability P by their distance, and with Q by their distance in the plane. The
@@ -45,15 +89,17 @@ def tsne(points: Array, perplexity: float = 30.0) -> Array:
         points: ``(n, dimensions)``.
         perplexity: about how many neighbours a point has; less where there are few points.
 
-    Returns:
-        ``(n, 2)``. Near and far mean something in it; directions, and the sizes of gaps, do not.
+    Yields:
+        ``(n, 2) float64``: where the points start, then where each of ``STEPS`` steps moves them; fewer than four
+        points stay at the start. Near and far mean something in it; directions, and the sizes of gaps, do not.
     """
     count = len(points)
     start = np.zeros((count, 2))
     components = principal_components(points, 2)
     start[:, : components.shape[1]] = components
+    yield start
     if count < 4:  # too few to have neighbours to tell apart
-        return start
+        return
     alike = _neighbour_probabilities(points, min(perplexity, (count - 1) / 3)).astype(np.float32)
     places: Array = (1e-4 * start / (start[:, 0].std() or 1)).astype(np.float32)
     moves = np.zeros_like(places)
@@ -62,7 +108,7 @@ def tsne(points: Array, perplexity: float = 30.0) -> Array:
         exaggeration = EXAGGERATION if step < EXAGGERATED_STEPS else 1.0
         moves = MOMENTUM * moves - rate * _divergence_gradients(places, alike, exaggeration)
         places = places + moves
-    return places.astype(np.float64)
+        yield places.astype(np.float64)
 
 
 def _neighbour_probabilities(points: Array, perplexity: float) -> Array:
