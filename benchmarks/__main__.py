@@ -23,9 +23,9 @@ from benchmarks.processes import (
     use_cores,
 )
 
-REPETITIONS, QUICK_REPETITIONS = 7, 2
+REPETITIONS, QUICK_REPETITIONS = 7, 1
 BUSY = 0.3  # load, the mean of a minute, from which figures are doubtful
-STARTS, QUICK_STARTS = 21, 2
+STARTS, QUICK_STARTS = 21, 1
 JSON, FIGURES = Path("benchmarks/results.json"), Path("docs/images")
 PROFILE_BEFORE = Path(__file__).parent / "step_profile_before.json"
 
