@@ -6,6 +6,7 @@ The pages are made up by ``benchmarks/pages.py``, of MNIST's test digits, which 
 from __future__ import annotations
 
 import io
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -20,12 +21,18 @@ from PIL import Image
 
 from benchmarks.pages import make_sheet
 from digits import load_mnist, plots
+from digits.augmentation import coarsen
+from digits.foreign_digits import draw_foreign_digits
 from digits.model_files import load_model
+from digits.neural_network import NeuralNetwork
+from digits.non_digits import draw_non_digits
 from digits.reading import READING_MODEL, Reader, prepare_digit
 from digits.reading.drawing import annotated
+from digits.reading.reader import UNSURE
 
 PAGE, PAGE_SEED = 93, 0  # the page that is shown
 IMAGES = Path(__file__).parent / "images"
+RUNS = Path(__file__).parent / "runs"
 DRAWN = [2, 2019, 2020, 2021, 8, 2023]  # test images, each drawn in another way
 Array = np.ndarray
 
@@ -40,7 +47,10 @@ def main() -> None:
     keep(Image.fromarray(annotated(sheet.picture, page)), "reading_page")
     assert steps
     keep(plots.reading_steps(page, steps), "reading_steps")
-    keep(why_it_fails(digits.images[DRAWN], digits.labels[DRAWN], reader), "reading_why")
+    keep(shapes(draw_non_digits(8 * 28, digits.images)), "reading_non_digits")
+    keep(shapes(np.concatenate([foreign(), coarse(digits.images)])), "reading_foreign")
+    keep(refusals(), "reading_refusals")
+    keep(why_it_fails(digits.images[DRAWN], digits.labels[DRAWN], load_model("cnn").network), "reading_why")
 
 
 def keep(picture: Figure | Image.Image, name: str) -> None:
@@ -55,8 +65,53 @@ def keep(picture: Figure | Image.Image, name: str) -> None:
     print(f"{path.name:28} {path.stat().st_size / 1000:6.0f} kB")
 
 
+def shapes(images: Array) -> Image.Image:
+    """Images on a sheet, 28 a row, dark on white."""
+    rows = images.reshape(-1, 28, 28, 28)
+    sheet = Image.fromarray(255 - rows.transpose(0, 2, 1, 3).reshape(-1, 28 * 28))
+    return sheet.resize((2 * sheet.width, 2 * sheet.height), Image.Resampling.BICUBIC)
+
+
+def foreign() -> Array:
+    """Three rows of digits in forms that are rare in MNIST, 0 to 9."""
+    images, labels = draw_foreign_digits(3 * 28)
+    return images[np.argsort(labels, kind="stable")]
+
+
+def coarse(digits: Array) -> Array:
+    """Two rows of digits, each drawn on a coarser grid."""
+    images = digits[: 2 * 28].astype(np.float32) / 255
+    coarsen(images, np.random.default_rng(0))
+    return np.rint(255 * images).astype(np.uint8)
+
+
 @plots.drawing()
-def why_it_fails(images: Array, labels: Array, reader: Reader) -> Figure:
+def refusals() -> Figure:
+    """What each threshold refuses: digits by mistake, and letters that it lets through."""
+    figure = Figure(figsize=(plots.WIDTH, 3.6), layout="constrained")
+    axes = figure.subplots()
+    for name, colour in (("cnn", plots.VERMILION), (READING_MODEL, plots.BLUE)):
+        curve = json.loads((RUNS / f"foreign-{name}.json").read_text(encoding="utf-8"))["curve"]
+        thresholds, refused, passed = np.array(curve).T
+        axes.plot(100 * refused, 100 * passed, color=colour, label=name)
+        chosen = int(np.argmin(np.abs(thresholds - UNSURE)))
+        axes.plot(100 * refused[chosen], 100 * passed[chosen], "o", color=colour)
+        axes.annotate(
+            f"{name}, threshold {UNSURE:g}",
+            (100 * refused[chosen], 100 * passed[chosen]),
+            xytext=(8, 4),
+            textcoords="offset points",
+            color=colour,
+        )
+    axes.set(
+        xlabel="digits refused, or not seen as one shape, in %", ylabel="letters taken for digits, in %", ylim=(0, 100)
+    )
+    axes.set_xlim(left=0)
+    return figure
+
+
+@plots.drawing()
+def why_it_fails(images: Array, labels: Array, network: NeuralNetwork) -> Figure:
     """The same digits, spoilt as people's pictures are: as tutorials prepare them, and as this program does."""
     spoilt: list[tuple[str, Callable[[Array], Array]]] = [
         ("dark on light", lambda ink: 255 - 215 * ink),
@@ -74,7 +129,7 @@ def why_it_fails(images: Array, labels: Array, reader: Reader) -> Figure:
         column[0].imshow(picture, cmap="gray", vmin=0, vmax=255)
         column[0].set_title(name)
         for axes, seen in ((column[1], squeezed), (column[2], prepare_digit(picture))):
-            odds = reader.network.predict_proba(seen[np.newaxis])[0]
+            odds = network.predict_proba(seen[np.newaxis])[0]
             axes.imshow(seen, cmap="gray", vmin=0, vmax=255)
             colour = plots.BLUE if odds.argmax() == label else plots.VERMILION
             axes.set_title(f"{odds.argmax()}, {odds.max():.0%} sure", color=colour)

@@ -95,6 +95,26 @@ def reading_table() -> str:
     return table(["what", "right", ""], rows)
 
 
+def foreign_table() -> str:
+    """How well what is nobody's MNIST is read, and letters told from digits, with and without *robust*'s training."""
+    rows = []
+    for name in ("cnn", "robust"):
+        found = json.loads((RUNS / f"foreign-{name}.json").read_text(encoding="utf-8"))
+        shares = [found[what] for what in ("digits of fonts", "optdigits")]
+        read = [f"{100 * share['right'] / share['of']:.1f} %, {share['refused']} refused" for share in shares]
+        told = [f"{found[what]['auroc']:.3f}" for what in ("letters unlike digits", "letters", "scribbles")]
+        rows.append([name, *read, *told])
+    heads = [
+        "model",
+        "digits of fonts",
+        "optdigits",
+        "AUROC of letters unlike digits",
+        "of all letters",
+        "of scribbles",
+    ]
+    return table(heads, rows)
+
+
 def sureness_table() -> str:
     """How sure the shipped models are."""
     rows = []
@@ -146,18 +166,18 @@ def table(heads: list[str], rows: list[list[str]]) -> str:
 
 
 SHIPPED = [name for name in RECIPES if name in shipped_models()]
-COMPARED = ("standard-without-warps", "standard", "cnn", "best-cnn")
+COMPARED = ("standard-without-warps", "standard", "cnn-without-warps", "cnn", "best-cnn")
 OPINIONS = {
     "cnn-views": ("*cnn*, 8 views of each image", "--model cnn --views 8"),
     "best-cnn-views": ("*best-cnn*, 8 views", "--model best-cnn --views 8"),
     "best-mlp-views": ("*best-mlp*, 8 views", "--model best-mlp.pkl --views 8"),
     "ensemble": (
-        "*ensemble*: *best-cnn*, *cnn* and *best-mlp*",
-        "--model best-cnn --with cnn --with best-mlp.pkl",
+        "*ensemble*: *best-cnn*, *cnn* and *robust*",
+        "--model best-cnn --with cnn --with robust",
     ),
     "ensemble-views": (
         "*ensemble*, 8 views",
-        "--model best-cnn --with cnn --with best-mlp.pkl --views 8",
+        "--model best-cnn --with cnn --with robust --views 8",
     ),
 }
 TABLES: dict[str, Callable[[], str]] = {
@@ -165,6 +185,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "seeds": seeds_table,
     "opinions": opinions_table,
     "reading": reading_table,
+    "foreign": foreign_table,
     "sureness": sureness_table,
     "corruptions": corruptions_table,
     "attacks": attacks_table,
