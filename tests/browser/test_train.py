@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Locator, Page
 
     from browser.conftest import Visiting
 
@@ -28,6 +28,13 @@ def begin(page: Page, *, until: str | None = None, **changes: object) -> dict[st
 
 def status(page: Page, wanted: str) -> None:
     page.locator(f".status[data-status={wanted}]").wait_for()
+
+
+def ready(page: Page, name: str) -> Locator:
+    """The button of this name, once the studio has answered what was asked before: until then presses are ignored."""
+    button = page.get_by_role("button", name=name, exact=True, disabled=False)
+    button.wait_for()
+    return button
 
 
 def test_two_epochs_are_trained_paused_scrubbed_forked_and_still_there_after_a_reload(visit: Visiting) -> None:
@@ -120,17 +127,18 @@ def test_keys_start_pause_and_step(visit: Visiting) -> None:
     page.wait_for_load_state("networkidle")
     page.keyboard.press("ArrowRight")
     page.get_by_text(re.compile("now: step 1 of")).wait_for()
+    ready(page, "One epoch")
     page.keyboard.press("Shift+ArrowRight")
     page.get_by_text(re.compile("now: step 20 of")).wait_for()
-    status(page, "paused")
+    ready(page, "Go on")
     page.keyboard.press("Space")
     status(page, "running")
+    ready(page, "Pause")
     page.keyboard.press("Space")
     status(page, "paused")
-    button = page.get_by_role("button", name="Go on")
-    button.focus()
+    ready(page, "Go on").focus()
     page.keyboard.press("Enter")
-    page.get_by_role("button", name="Pause", exact=True).wait_for()
+    ready(page, "Pause")
     assert page.evaluate("() => document.activeElement.textContent") == "Pause"  # the focus stays where it was
     page.keyboard.press("Enter")
     status(page, "paused")
