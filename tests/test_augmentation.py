@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digits.activations import Array
-from digits.augmentation import BLOCK, Augmentation, coarsen, shine, warp
+from digits.augmentation import BLOCK, Augmentation, add_noise, coarsen, shine, warp
 from digits.data_preprocessing import as_inputs
 from digits.datasets import Dataset
 
@@ -422,6 +422,37 @@ def test_a_call_warps_first_then_coarsens_and_then_lets_the_light_fall() -> None
     assert Augmentation(coarse=0.1)
 
 
+# -- noise ---------------------------------------------------------------------------------------------------
+
+
+def test_noise_is_of_each_pixel_for_itself_and_of_another_strength_on_each_image() -> None:
+    middle = grey(3000, 0.5)
+    add_noise(middle, generator())
+    apart = middle - 0.5
+    assert abs(apart.mean()) < 0.005
+    assert abs(np.mean(apart[:, :, 1:] * apart[:, :, :-1])) < 0.001  # neighbours know nothing of each other
+    strengths = apart.std(axis=(1, 2))
+    assert strengths.min() < 0.02
+    assert 0.3 < strengths.max() < 0.4  # of 0.5, less what is cut off above 1 and below 0
+    assert (middle.min(), middle.max()) == (0, 1)
+
+
+def test_a_share_of_the_images_is_noisy_and_no_others() -> None:
+    images = grey(2000, 0.5)
+    add_noise(images, generator(), share=0.3)
+    assert np.mean((images != 0.5).any(axis=(1, 2))) == pytest.approx(0.3, abs=0.05)
+
+
+def test_noise_comes_after_everything_else_and_does_not_fade() -> None:
+    images = noise(20)
+    everything = replace(USUAL, coarse=0.5, light=0.5)
+    expected = everything(images, random := generator())
+    add_noise(expected, random, 0.5)
+    assert np.array_equal(replace(everything, noise=0.5)(images, generator()), expected)
+    assert replace(USUAL, noise=0.3).scaled(0.5).noise == 0.3
+    assert Augmentation(noise=0.1)
+
+
 # -- weaker warps --------------------------------------------------------------------------------------------
 
 
@@ -462,6 +493,8 @@ def test_with_no_strength_left_nothing_happens() -> None:
         ({"scale": 1}, "scale must be below 1, so that something is left of the image; got 1"),
         ({"light": 1.5}, "light is a share of the images, 0…1; got 1.5"),
         ({"coarse": 1.5}, "coarse is a share of the images, 0…1; got 1.5"),
+        ({"noise": -0.1}, "noise must be a number, 0 or more; got -0.1"),
+        ({"noise": 1.5}, "noise is a share of the images, 0…1; got 1.5"),
         ({"smoothness": 0}, "smoothness must be above 0; got 0"),
     ],
 )
