@@ -476,8 +476,8 @@ def test_a_mistake_turns_up_in_check_all(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_mistake_in_col2im_turns_up_in_check_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    def off_by_one(patches: Array, padding: int, out: Array) -> None:
-        col2im(patches, padding, out)
+    def off_by_one(patches: Array, padding: int, out: Array, of_rows: Array) -> None:
+        col2im(patches, padding, out, of_rows)
         out[...] = np.roll(out, 1, axis=2)
 
     monkeypatch.setattr("digits.layers.convolution.col2im", off_by_one)
