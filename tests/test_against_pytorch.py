@@ -151,6 +151,18 @@ def test_cross_entropy_agrees_even_for_huge_logits(dtype: Any) -> None:
         assert_same(gradients, tensor.grad.numpy(), TOLERANCE[dtype])
 
 
+@PRECISIONS
+def test_cross_entropy_with_probabilities_as_targets_agrees(dtype: Any) -> None:
+    random = np.random.default_rng(0)
+    logits, targets = random.normal(size=(50, 10)).astype(dtype), random.dirichlet(np.ones(10), 50).astype(dtype)
+    tensor = torch.tensor(logits, requires_grad=True)
+    theirs = torch.nn.functional.cross_entropy(tensor, torch.from_numpy(targets))
+    theirs.backward()
+    loss, gradients = SoftmaxCrossEntropy()(logits, targets)
+    assert loss == pytest.approx(theirs.item(), rel=TOLERANCE[dtype])
+    assert_same(gradients, tensor.grad.numpy(), TOLERANCE[dtype])
+
+
 OPTIMIZER_PAIRS: dict[str, tuple[Callable[[], Optimizer], Callable[[Any], Any]]] = {
     "sgd": (lambda: SGD(0.1), lambda p: torch.optim.SGD(p, lr=0.1)),
     "sgd with decay": (

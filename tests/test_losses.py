@@ -60,6 +60,24 @@ def test_a_part_has_its_share_in_the_mean(logits: Array, labels: Array, count: i
     assert np.allclose(of_share, gradients * 4 / count, rtol=1e-12, atol=1e-15)
 
 
+@given(logits=some_logits, labels=some_labels)
+def test_a_label_is_the_target_that_is_certain(logits: Array, labels: Array) -> None:
+    loss, gradients = loss_of(logits.copy(), labels)
+    same, of_targets = loss_of(logits.copy(), np.eye(3)[labels])
+    assert same == pytest.approx(loss, rel=1e-12, abs=1e-14)
+    assert np.allclose(of_targets, gradients, rtol=1e-12, atol=1e-16)
+
+
+@given(logits=some_logits, others=some_logits)
+def test_the_loss_is_least_where_the_answer_is_the_target(logits: Array, others: Array) -> None:
+    targets = softmax(logits)
+    least, gradients = loss_of(logits.copy(), targets)
+    assert np.allclose(gradients, 0, atol=1e-15)
+    entropy = -np.sum(targets * np.log(targets), axis=1).mean()
+    assert least == pytest.approx(entropy, rel=1e-9, abs=1e-12)
+    assert loss_of(others.copy(), targets)[0] >= least - 1e-12  # Gibbs' inequality
+
+
 @pytest.mark.parametrize("classes", [2, 10, 100])
 def test_knowing_nothing_costs_the_logarithm_of_the_number_of_classes(classes: int) -> None:
     loss, _ = loss_of(np.zeros((7, classes)), np.arange(7) % classes)

@@ -19,10 +19,19 @@ from hypothesis import strategies as st
 from digits import model_files
 from digits.errors import DigitsError
 from digits.layers import Dense, Dropout, Layer, LeakyReLU, ReLU, Sigmoid, Tanh
-from digits.model_files import find_model, load_checkpoint, load_model, save_checkpoint, save_model, shipped_models
+from digits.model_files import (
+    find_model,
+    initial_network,
+    load_checkpoint,
+    load_model,
+    save_checkpoint,
+    save_model,
+    shipped_models,
+    teacher_of,
+)
 from digits.neural_network import NeuralNetwork
 from digits.optimizers import AdamW
-from digits.recipes import RECIPES
+from digits.recipes import RECIPES, Recipe
 
 IMAGES = np.random.default_rng(0).random((5, 784), np.float32)
 FORMATS = ["model.pkl", "model.safetensors"]
@@ -532,3 +541,26 @@ def test_no_room_for_a_model_leaves_the_old_one(name: str, tmp_path: Path) -> No
     assert run.stdout == f"cannot write {path}: File too large. The old file is unchanged.\n"
     assert load_model(path).seed == 5
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        (Recipe(begins_with="nobody"), "the recipe begins with 'nobody', which is not shipped; there are best-cnn, "),
+        (Recipe(begins_with="cnn"), "the recipe's network, 784-128-64-10, is not that of cnn, which it begins with."),
+    ],
+)
+def test_a_recipe_begins_with_a_shipped_model_of_its_own_layers(recipe: Recipe, message: str) -> None:
+    with pytest.raises(DigitsError, match=message):
+        initial_network(recipe, seed=0)
+
+
+def test_a_recipe_s_teacher_is_a_shipped_model() -> None:
+    assert teacher_of(Recipe()) is None
+    teacher = teacher_of(Recipe(teacher="cnn"))
+    assert teacher is not None
+    assert np.array_equal(teacher.parameters, load_model("cnn").network.parameters)
+    with pytest.raises(
+        DigitsError, match="the recipe learns from 'nobody', which is not shipped; there are best-cnn, "
+    ):
+        teacher_of(Recipe(teacher="nobody"))

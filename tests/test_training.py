@@ -15,15 +15,15 @@ from hypothesis import strategies as st
 from threadpoolctl import ThreadpoolController
 
 from digits import Dataset, NeuralNetwork, train
-from digits.activations import Array
+from digits.activations import Array, softmax
 from digits.augmentation import Augmentation
 from digits.data_preprocessing import Batches
 from digits.errors import DigitsError
 from digits.layers import Activation, Dense
-from digits.model_files import load_checkpoint, save_checkpoint
+from digits.model_files import load_checkpoint, load_model, save_checkpoint
 from digits.optimizers import OPTIMIZERS, SCHEDULES
 from digits.recipes import USUAL_WARPS, Recipe
-from digits.training import EpochEnd, Finished, Step, Training, TrainingDiverged
+from digits.training import TEACHER_TEMPERATURE, EpochEnd, Finished, Step, Training, TrainingDiverged
 
 RECIPE = Recipe(
     hidden=(16,), dropout=0.2, optimizer="adamw", learning_rate=0.01, schedule="one-cycle",
@@ -307,6 +307,52 @@ def test_an_explosion_in_the_last_step_is_noticed_too(small_set: Dataset) -> Non
     recipe = replace(RECIPE, optimizer="sgd", learning_rate=1e30, epochs=1, batch_size=10_000)
     with pytest.raises(TrainingDiverged):
         finish(begin(small_set, recipe))
+
+
+# -- teachers ------------------------------------------------------------------------------------------------
+
+TAUGHT = replace(RECIPE, dropout=0.0, epochs=30, teacher="cnn", augmentation=USUAL_WARPS)
+
+
+def test_a_teacher_is_believed_more_than_the_labels(small_set: Dataset) -> None:
+    """All labels say the next digit; the teacher, who learnt from other images, knows better."""
+    wrong = Dataset(small_set.images, (small_set.labels + 1) % 10, source="wrong labels")
+    teacher = load_model("cnn").network
+    training = begin(wrong, TAUGHT, teacher=teacher)
+    finish(training)
+    held_out = small_set.images[500:]
+    agreement = np.mean(training.network.predict(held_out) == teacher.predict(held_out))
+    assert agreement > 0.75
+    assert training.history[-1].train_accuracy < 0.1
+
+
+def test_a_teacher_is_asked_about_the_images_that_the_network_sees(small_set: Dataset) -> None:
+    training = begin(small_set, TAUGHT, teacher=load_model("cnn").network)
+    inputs, labels = next(iter(training.batches.epoch(0)))
+    targets = training._targets(inputs, labels)
+    logits = load_model("cnn").network.logits(inputs)
+    assert np.allclose(targets, softmax(logits / TEACHER_TEMPERATURE), atol=1e-5)
+    assert np.mean(targets.argmax(axis=1) == labels) > 0.9
+
+
+def test_a_taught_network_is_resumed_to_the_same_bits(small_set: Dataset) -> None:
+    recipe = replace(TAUGHT, epochs=2)
+    teacher = load_model("cnn").network
+    whole = finish(begin(small_set, recipe, teacher=teacher))
+    stopped = begin(small_set, recipe, teacher=teacher)
+    for _ in range(5):
+        next(stopped)
+    assert np.array_equal(finish(begin(small_set, recipe, resume_from=stopped.checkpoint(), teacher=teacher)), whole)
+
+
+@pytest.mark.parametrize("recipe", [RECIPE, TAUGHT])
+def test_the_recipe_s_teacher_has_to_be_there_and_no_other(small_set: Dataset, recipe: Recipe) -> None:
+    teacher = None if recipe.teacher else RECIPE.network(0)
+    with pytest.raises(ValueError, match=f"the recipe's teacher is '{recipe.teacher}'"):
+        begin(small_set, recipe, teacher=teacher)
+
+
+# ------------------------------------------------------------------------------------------------------------
 
 
 def test_a_layer_of_ones_own_can_be_trained_with_every_recipe(small_set: Dataset) -> None:

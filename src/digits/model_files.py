@@ -228,12 +228,7 @@ def initial_network(recipe: Recipe, seed: int) -> NeuralNetwork:
     """
     network = recipe.network(seed)
     if recipe.begins_with:
-        if recipe.begins_with not in shipped_models():
-            raise DigitsError(
-                f"the recipe begins with {recipe.begins_with!r}, which is not shipped; there are"
-                f" {', '.join(shipped_models())}."
-            )
-        trained = load_model(recipe.begins_with).network
+        trained = _shipped(recipe.begins_with, "begins with")
         if trained.config()["layers"] != network.config()["layers"]:
             raise DigitsError(
                 f"the recipe's network, {recipe.describe()}, is not that of {recipe.begins_with}, which it begins with."
@@ -241,6 +236,23 @@ def initial_network(recipe: Recipe, seed: int) -> NeuralNetwork:
         network.parameters[...] = trained.parameters
         network.statistics[...] = trained.statistics
     return network
+
+
+def teacher_of(recipe: Recipe) -> NeuralNetwork | None:
+    """Read the shipped model that teaches, if the recipe has a teacher.
+
+    Raises:
+        DigitsError: if there is no such model.
+    """
+    return _shipped(recipe.teacher, "learns from") if recipe.teacher else None
+
+
+def _shipped(name: str, what_for: str) -> NeuralNetwork:
+    if name not in shipped_models():
+        raise DigitsError(
+            f"the recipe {what_for} {name!r}, which is not shipped; there are {', '.join(shipped_models())}."
+        )
+    return load_model(name).network
 
 
 def layer_from_config(config: dict[str, Any]) -> Layer:

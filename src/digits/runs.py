@@ -21,7 +21,14 @@ from digits.data_preprocessing import validation_size
 from digits.datasets import Dataset
 from digits.errors import DigitsError, Interrupted
 from digits.evaluation import HIGHEST_TEMPERATURE, LOWEST_TEMPERATURE, evaluate, fit_temperature
-from digits.model_files import initial_network, load_checkpoint, require_saveable, save_checkpoint, save_model
+from digits.model_files import (
+    initial_network,
+    load_checkpoint,
+    require_saveable,
+    save_checkpoint,
+    save_model,
+    teacher_of,
+)
 from digits.recipes import Recipe
 from digits.training import MOST_THREADS, Event, Finished, TrainingDiverged, train
 
@@ -109,7 +116,15 @@ class Run:
         self.source = train_set.source
         self.network = initial_network(recipe, seed)
         try:
-            self.training = train(self.network, train_set, recipe, seed=seed, resume_from=resume_from, threads=threads)
+            self.training = train(
+                self.network,
+                train_set,
+                recipe,
+                seed=seed,
+                resume_from=resume_from,
+                threads=threads,
+                teacher=teacher_of(recipe),
+            )
         except DigitsError as error:
             raise _remove_it(checkpoint_path(path), str(error)) if resume_from else error from None
         self.held_out = validation_size(len(train_set), recipe.validation)

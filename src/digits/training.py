@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from digits.activations import Array
+from digits.activations import Array, softmax
 from digits.blas_threads import blas_threads
 from digits.data_parallel import DataParallel
 from digits.data_preprocessing import SIDE, Batches, check_labels, validation_size
@@ -34,6 +34,7 @@ from digits.recipes import Recipe
 LARGE_PRODUCT = 100_000_000  # multiplications in a step's largest matrix product, from which threads pay always
 PARTS = 2  # of a batch, if the network has convolutions
 MOST_THREADS = 64
+TEACHER_TEMPERATURE = 2.0  # a teacher's logits are divided by it, so that its doubts are large enough to learn from
 
 TRAIN_SAMPLE = 2_500  # training images that an epoch's end is measured on: enough to see overfitting by
 
@@ -108,9 +109,10 @@ def train(
     seed: int = 0,
     resume_from: dict[str, Any] | None = None,
     threads: int | None = None,
+    teacher: NeuralNetwork | None = None,
 ) -> Training:
     """Train a network; see ``Training``, which is the iterator that this returns."""
-    return Training(network, dataset, recipe, seed=seed, resume_from=resume_from, threads=threads)
+    return Training(network, dataset, recipe, seed=seed, resume_from=resume_from, threads=threads, teacher=teacher)
 
 
 class Training(Iterator[Event]):
@@ -122,11 +124,12 @@ class Training(Iterator[Event]):
         recipe: how. Its network settings are not used here: the network is given.
         seed: of the order of the images.
         resume_from: what ``checkpoint()`` returned, of a run with the same network, data, recipe and seed.
-        threads: how many compute. In a network with convolutions each takes a part of every batch (see
-            ``DataParallel``), two by default, however many cores there are. In others they share out the matrix
+        threads: how many compute. In a network with convolutions, or with a teacher, each takes a part of every batch
+            (see ``DataParallel``), two by default, however many cores there are. In others they share out the matrix
             products, one by default, and all there are for large networks: two take a fifth off the time of a small
             network on idle cores, but wait for each other when other programs want the cores too, up to a hundred
             times as long. The last bits of the weights depend on it, with batch normalisation more than these.
+        teacher: the trained network that the recipe names, where it has a teacher.
 
     Attributes:
         learning_rate: the highest of the schedule; may be changed between events.
@@ -146,7 +149,10 @@ class Training(Iterator[Event]):
         seed: int = 0,
         resume_from: dict[str, Any] | None = None,
         threads: int | None = None,
+        teacher: NeuralNetwork | None = None,
     ) -> None:
+        if bool(recipe.teacher) != (teacher is not None):
+            raise ValueError(f"the recipe's teacher is {recipe.teacher!r}, and the network of just this one is needed")
         images, labels = dataset.images, dataset.labels
         held_out = validation_size(len(images), recipe.validation)
         end = len(images) - held_out
@@ -171,7 +177,8 @@ class Training(Iterator[Event]):
         self.batches = Batches(images, labels, recipe.batch_size, seed, augmentation=recipe.augmentation)
         self.threads: int | None
         self.blas: int | None
-        if any(len(layer.output_shape) > 1 for layer in network.layers):  # half of a convolution is copying and adding
+        convolutional = any(len(layer.output_shape) > 1 for layer in network.layers)
+        if convolutional or teacher is not None:  # half of a convolution is copying and adding
             self.threads = parts = threads or PARTS
             self.blas = 1
         else:
@@ -179,6 +186,7 @@ class Training(Iterator[Event]):
             self.threads = self.blas = threads or (None if largest >= LARGE_PRODUCT else 1)
             parts = 1
         self.parallel = DataParallel(network, parts)
+        self.teacher = teacher
         self.optimizer = recipe.make_optimizer()
         self.learning_rate = recipe.learning_rate
         self.schedule = SCHEDULES[recipe.schedule]
@@ -232,7 +240,8 @@ class Training(Iterator[Event]):
     def _step(self, inputs: Array, labels: Array) -> Step:
         """One step of gradient descent: loss and gradients, update."""
         self.optimizer.learning_rate = self.learning_rate * self.schedule(self.steps / self.total_steps)
-        loss = self.parallel.forward_backward(inputs, labels)
+        targets = self._targets(inputs, labels)
+        loss = self.parallel.forward_backward(inputs, targets)
         self._require_finite(loss)
         self.optimizer.step(self.network.parameters, self.network.gradients)
         for average, vector in zip(self.averages, (self.network.parameters, self.network.statistics), strict=False):
@@ -241,6 +250,12 @@ class Training(Iterator[Event]):
         self.loss_sum += loss
         self.epoch_seconds += perf_counter() - self._began
         return Step(self.epoch + 1, self.steps, loss, self.optimizer.learning_rate)
+
+    def _targets(self, inputs: Array, labels: Array) -> Array:
+        """What the network is to answer: the labels, or what its teacher answers about the very same images."""
+        if self.teacher is None:
+            return labels
+        return softmax(self.parallel.logits(self.teacher, inputs) / TEACHER_TEMPERATURE)
 
     def _require_finite(self, loss: float) -> None:
         if not isfinite(loss):

@@ -66,7 +66,7 @@ MISTAKES = [
 
 def _fits(recipe: Recipe) -> bool:
     """Whether it is small enough to be looked at, and all of it can be set."""
-    return recipe.network(0).parameters.size <= MOST_PARAMETERS and not recipe.begins_with
+    return recipe.network(0).parameters.size <= MOST_PARAMETERS and not (recipe.begins_with or recipe.teacher)
 
 
 def _from_recipe(recipe: Recipe) -> Preset:
