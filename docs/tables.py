@@ -166,7 +166,7 @@ def table(heads: list[str], rows: list[list[str]]) -> str:
 
 
 SHIPPED = [name for name in RECIPES if name in shipped_models()]
-COMPARED = ("standard-without-warps", "standard", "cnn-without-warps", "cnn", "best-cnn")
+COMPARED = ("standard-without-warps", "standard", "cnn-without-warps", "gentle-cnn", "cnn", "best-cnn")
 OPINIONS = {
     "cnn-views": ("*cnn*, 8 views of each image", "--model cnn --views 8"),
     "best-cnn-views": ("*best-cnn*, 8 views", "--model best-cnn --views 8"),
@@ -178,6 +178,14 @@ OPINIONS = {
     "ensemble-views": (
         "*ensemble*, 8 views",
         "--model best-cnn --with cnn --with robust --views 8",
+    ),
+    "five": (
+        "five: these and *cnn*'s other two seeds",
+        "--model best-cnn --with cnn --with robust --with cnn-1.pkl --with cnn-2.pkl",
+    ),
+    "five-views": (
+        "five, 8 views",
+        "--model best-cnn --with cnn --with robust --with cnn-1.pkl --with cnn-2.pkl --views 8",
     ),
 }
 TABLES: dict[str, Callable[[], str]] = {

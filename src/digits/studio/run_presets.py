@@ -104,5 +104,6 @@ _WATCH = {
     "plain": "The training curve goes on to perfection while the validation curve stands still: overfitting.",
     "standard": "Warped images are harder to learn by heart, so the two curves stay together.",
     "cnn": "Small filters become edges of all directions within the first epoch.",
+    "gentle-cnn": "Compare it with cnn: without noise and coarse grids the loss falls faster.",
     "best-cnn": "As the warps fade away in the last epochs, the training curve rises above the validation curve.",
 }

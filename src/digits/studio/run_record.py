@@ -16,6 +16,7 @@ from digits.errors import DigitsError
 from digits.layers import count_parameters
 from digits.recipes import (
     GENTLE_WARPS,
+    GENTLE_WARPS_AND_LIGHT,
     STRONG_WARPS,
     USUAL_WARPS,
     WARPS_AND_LIGHT,
@@ -39,12 +40,22 @@ WARPS = {
     "gentle": GENTLE_WARPS,
     "usual": USUAL_WARPS,
     "strong": STRONG_WARPS,
+    "gentle and light": GENTLE_WARPS_AND_LIGHT,
     "usual and light": WARPS_AND_LIGHT,
     "wide and coarse": WIDE_COARSE_WARPS,
     "wide, lit and noisy": WIDE_WARPS_LIGHT_AND_NOISE,
 }
 
-Warps = Literal["none", "gentle", "usual", "strong", "usual and light", "wide and coarse", "wide, lit and noisy"]
+Warps = Literal[
+    "none",
+    "gentle",
+    "usual",
+    "strong",
+    "gentle and light",
+    "usual and light",
+    "wide and coarse",
+    "wide, lit and noisy",
+]
 Status = Literal["paused", "running", "finished", "stopped", "diverged", "failed"]
 Name = Annotated[str, Field(min_length=1, max_length=60)]
 LearningRate = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
