@@ -50,7 +50,7 @@ def main() -> None:
     keep(shapes(draw_non_digits(8 * 28, digits.images)), "reading_non_digits")
     keep(shapes(np.concatenate([foreign(), coarse(digits.images)])), "reading_foreign")
     keep(refusals(), "reading_refusals")
-    keep(why_it_fails(digits.images[DRAWN], digits.labels[DRAWN], load_model("cnn").network), "reading_why")
+    keep(why_it_fails(digits.images[DRAWN], digits.labels[DRAWN], load_model("gentle-cnn").network), "reading_why")
 
 
 def keep(picture: Figure | Image.Image, name: str) -> None:

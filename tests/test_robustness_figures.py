@@ -94,8 +94,8 @@ def test_lines_of_an_attack_go_through_its_errors() -> None:
     [
         (lambda: corruption_examples({"fog": IMAGES, "scale": IMAGES[:2]}), r"as many examples.*got \[2, 5\]"),
         (lambda: corruption_examples({}), "as many examples"),
-        (lambda: corruption_errors({}), "1 to 5 models; got 0"),
-        (lambda: corruption_errors(dict.fromkeys("abcdef", ERRORS)), "1 to 5 models; got 6"),
+        (lambda: corruption_errors({}), "1 to 6 models; got 0"),
+        (lambda: corruption_errors(dict.fromkeys("abcdefg", ERRORS)), "1 to 6 models; got 7"),
         (lambda: corruption_errors({"a": ERRORS, "b": {"fog": 3.0}}), "measured on the same"),
         (lambda: corruption_errors({"a": {"clean": 1.0}}), "no corruption to show"),
         (lambda: attack_errors({"a": {}}), "no attack to show"),

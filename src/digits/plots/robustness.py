@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from digits.activations import Array
 
-MODEL_MARKS = list(zip((BLUE, VERMILION, "#009E73", "#CC79A7", "#E69F00"), "osD^v", strict=True))
+MODEL_MARKS = list(zip((BLUE, VERMILION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9"), "osD^vP", strict=True))
 CLEAN = "clean"  # the images as they are, among the kinds of corruption
 
 
@@ -57,7 +57,7 @@ def corruption_errors(errors: Mapping[str, Mapping[str, float]]) -> Figure:
 
     Args:
         errors: from a model's name to its errors in percent by kind, "clean" being the images as they are; the same
-            kinds for each of one to five models.
+            kinds for each of one to six models.
 
     Raises:
         ValueError: if there are no models or too many, or they were not measured on the same kinds.
@@ -107,7 +107,7 @@ def attack_errors(errors: Mapping[str, Mapping[str, Sequence[tuple[float, float]
 
     Args:
         errors: from a model's name, by way of an attack's, to pairs of ε (0…1) and the error in percent; the same
-            attacks for each of one to five models. ε = 0 is the images as they are.
+            attacks for each of one to six models. ε = 0 is the images as they are.
 
     Raises:
         ValueError: if there are no models or too many, or they were not attacked in the same ways.
