@@ -25,9 +25,7 @@ import numpy as np
 from digits import Dataset, load_mnist
 
 TOUCHING = 0.04  # of neighbours
-PEN = (
-    0.025  # of a digit's height: its blur. With 0.05, gentle-cnn misreads 0.8 % of the digits on clean paper, so 0.3 %
-)
+PEN = 0.025  # of a digit's height: its blur. At 0.05, gentle-cnn misreads 0.8 % of the digits on clean paper, so 0.3 %
 LEVELS = (0.5, 0.4, 0.3, 0.2, 0.1)  # of full ink, where a pen's edge may run
 
 
