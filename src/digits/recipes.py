@@ -246,6 +246,25 @@ WIDE_COARSE_WARPS = Augmentation(rotation=12, scale=0.12, shear=0.2, shift=1.5, 
 GENTLE_WARPS_AND_LIGHT = replace(GENTLE_WARPS, light=0.1)
 WIDE_WARPS_LIGHT_AND_NOISE = replace(WIDE_COARSE_WARPS, coarse=0.2, light=0.1, noise=0.1)
 
+CNN = Recipe(
+    name="cnn",
+    about="a small convolutional network with batch normalisation",
+    convolutions="24x5 pool 48x3 48x3 pool 64x3 pool",
+    hidden=(64,),
+    batch_norm=True,
+    optimizer="adamw",
+    learning_rate=3e-3,
+    schedule="one-cycle",
+    weight_decay=0.05,
+    batch_size=100,
+    epochs=18,
+    weight_average=0.999,
+    augmentation=WIDE_WARPS_LIGHT_AND_NOISE,
+    ease_off=0.3,
+    temperature=0.95,
+    validation=0,
+)
+
 RECIPES = {
     recipe.name: recipe
     for recipe in (
@@ -301,40 +320,15 @@ RECIPES = {
             ease_off=0.2,
             validation=0,
         ),
-        Recipe(
-            name="cnn",
-            about="a small convolutional network with batch normalisation",
-            convolutions="24x5 pool 48x3 48x3 pool 64x3 pool",
-            hidden=(64,),
-            batch_norm=True,
-            optimizer="adamw",
-            learning_rate=3e-3,
-            schedule="one-cycle",
-            weight_decay=0.05,
-            batch_size=100,
-            epochs=18,
-            weight_average=0.999,
-            augmentation=WIDE_WARPS_LIGHT_AND_NOISE,
-            ease_off=0.3,
-            temperature=0.95,
-            validation=0,
-        ),
-        Recipe(
+        CNN,
+        replace(
+            CNN,
             name="gentle-cnn",
             about="the first version of cnn, on gentle warps and without noise; robust begins with it",
-            convolutions="24x5 pool 48x3 48x3 pool 64x3 pool",
-            hidden=(64,),
-            batch_norm=True,
-            optimizer="adamw",
-            learning_rate=3e-3,
-            schedule="one-cycle",
-            weight_decay=0.05,
-            batch_size=100,
             epochs=27,
-            weight_average=0.999,
             augmentation=GENTLE_WARPS_AND_LIGHT,
+            ease_off=0.0,
             temperature=1.05,
-            validation=0,
         ),
         Recipe(
             name="robust",
