@@ -18,7 +18,7 @@ def train(mnist: tuple[Dataset, Dataset]) -> Dataset:
 @pytest.fixture(scope="session")
 def reader() -> Reader:
     """One that reads well."""
-    return Reader(load_model("cnn").network)
+    return Reader(load_model("gentle-cnn").network)
 
 
 @pytest.fixture(scope="session")

@@ -233,7 +233,7 @@ def loss_formulas() -> list[Formula]:
             "∂L/∂zᵢ = pᵢ − 1 for the label, pᵢ for the others",
             "What the network said minus what it should have said.",
             loss,
-            "gradients[rows, columns] -=",
+            "gradients[rows, labels] -=",
         ),
     ]
 
