@@ -179,8 +179,16 @@ OPINIONS = {
         "*ensemble*, 8 views",
         "--model best-cnn --with cnn --with robust --views 8",
     ),
+    "each": (
+        "one of each: *best-cnn*, *cnn* and *best-mlp*",
+        "--model best-cnn --with cnn --with best-mlp.pkl",
+    ),
+    "each-views": (
+        "one of each, 8 views",
+        "--model best-cnn --with cnn --with best-mlp.pkl --views 8",
+    ),
     "five": (
-        "five: these and *cnn*'s other two seeds",
+        "five: *best-cnn*, *robust* and *cnn*'s three seeds",
         "--model best-cnn --with cnn --with robust --with cnn-1.pkl --with cnn-2.pkl",
     ),
     "five-views": (
