@@ -377,7 +377,7 @@ MEASURED: dict[str, dict[str, float]] = {
     "plain": {"test_error_percent": 2.22, "train_seconds": 2.7},
     "standard": {"test_error_percent": 0.58, "train_seconds": 56.2},
     "best-mlp": {"test_error_percent": 0.36, "train_seconds": 3015.4},
-    "cnn": {"test_error_percent": 0.33, "train_seconds": 783.4},
+    "cnn": {"test_error_percent": 0.33, "train_seconds": 606.9},
     "gentle-cnn": {"test_error_percent": 0.38, "train_seconds": 526.7},
     "robust": {"test_error_percent": 0.32, "train_seconds": 717.0},
     "best-cnn": {"test_error_percent": 0.27, "train_seconds": 4739.6},
