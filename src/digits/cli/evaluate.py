@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from digits.neural_network import NeuralNetwork
 
 MOST_VIEWS = 100
-MOST_COMPARED = 4  # beside the first: figures tell five models apart
+MOST_COMPARED = 4  # beside the first: more are hard to tell apart in a figure
 
 
 @click.command()

@@ -43,7 +43,7 @@ WARPS = {
     "gentle and light": GENTLE_WARPS_AND_LIGHT,
     "usual and light": WARPS_AND_LIGHT,
     "wide and coarse": WIDE_COARSE_WARPS,
-    "wide, lit and noisy": WIDE_WARPS_LIGHT_AND_NOISE,
+    "wide and noisy": WIDE_WARPS_LIGHT_AND_NOISE,
 }
 
 Warps = Literal[
@@ -54,7 +54,7 @@ Warps = Literal[
     "gentle and light",
     "usual and light",
     "wide and coarse",
-    "wide, lit and noisy",
+    "wide and noisy",
 ]
 Status = Literal["paused", "running", "finished", "stopped", "diverged", "failed"]
 Name = Annotated[str, Field(min_length=1, max_length=60)]

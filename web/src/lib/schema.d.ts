@@ -1919,7 +1919,7 @@ export interface components {
              * @default none
              * @enum {string}
              */
-            warps?: "none" | "gentle" | "usual" | "strong" | "gentle and light" | "usual and light" | "wide and coarse" | "wide, lit and noisy";
+            warps?: "none" | "gentle" | "usual" | "strong" | "gentle and light" | "usual and light" | "wide and coarse" | "wide and noisy";
             /**
              * Ease Off
              * @description Share of the epochs over which the warps fade away.
