@@ -17,6 +17,7 @@ from threadpoolctl import ThreadpoolController
 from digits import Dataset, NeuralNetwork, train
 from digits.activations import Array, softmax
 from digits.augmentation import Augmentation
+from digits.blas_threads import _libraries
 from digits.data_preprocessing import Batches
 from digits.errors import DigitsError
 from digits.layers import Activation, Dense
@@ -98,6 +99,7 @@ def test_the_number_of_cores_does_not_change_a_small_networks_weights(small_set:
 def test_as_many_threads_compute_as_one_asks_for(small_set: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of BLAS in dense networks. With convolutions a part of the batch each, and BLAS keeps to one."""
     seen = []
+    _libraries.cache_clear()  # other tests may have loaded SciPy since, which has a BLAS of its own
     blas = ThreadpoolController().select(user_api="blas")
     step = Training._step
 
