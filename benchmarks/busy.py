@@ -28,7 +28,7 @@ BUSY = "while True: pass"
 def step_time(batches: Batches, repetition: int) -> float:
     """Seconds of one step, the mean of ``STEPS``."""
     work = small()
-    parallel, optimizer = DataParallel(make_network(work.hidden), 1), make_optimizer(work)
+    parallel, optimizer = DataParallel(make_network(work.hidden), 1, work.batch_size), make_optimizer(work)
     began = perf_counter()
     for inputs, labels in islice(batches.epoch(repetition), STEPS):
         training_step(parallel, optimizer, inputs, labels)

@@ -229,7 +229,7 @@ def windows_as_columns() -> Figure:
     image = np.array([[0, 1, 3, 0], [0, 2, 3, 0], [1, 3, 1, 0], [3, 2, 0, 0]])
     filters = np.array([[[1, 0, -1], [1, 0, -1], [1, 0, -1]], [[-1, -1, -1], [0, 0, 0], [1, 1, 1]]])
     patches = np.empty((1, 3, 3, 2, 2, 1), int)
-    im2col(image[np.newaxis, :, :, np.newaxis], 3, patches)
+    im2col(image[np.newaxis, :, :, np.newaxis], patches)
     patches = patches.reshape(9, 4)
     answers = filters.reshape(2, 9) @ patches
 

@@ -37,7 +37,7 @@ def patches_of(images: Array, size: int, padding: int) -> Array:
     padded = pad(np.moveaxis(images, -1, 0), padding, np.empty((channels, height + border, width + border, count)))
     rows, columns = height + border - size + 1, width + border - size + 1
     patches = np.empty((channels, size, size, rows, columns, count))
-    im2col(padded, size, patches)
+    im2col(padded, patches)
     return patches
 
 

@@ -1,10 +1,16 @@
-"""A batch in parts: the parts make up the whole, and no bit depends on which thread is faster."""
+"""A batch in parts: the parts make up the whole, and no bit depends on which process is faster."""
 
 from __future__ import annotations
 
+import gc
+import os
+import signal
+import subprocess
+import sys
+import tempfile
 import threading
-import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +31,7 @@ STACKS: dict[str, tuple[Callable[[], list[Layer]], tuple[int, ...]]] = {
         (1, 5, 6),
     ),
 }
+needs_signals = pytest.mark.skipif(os.name != "posix", reason="stops processes by signals")
 every_stack = pytest.mark.parametrize(("make", "shape"), STACKS.values(), ids=STACKS)
 
 
@@ -60,7 +67,7 @@ def test_the_gradients_of_the_parts_add_up_to_the_whole_batch_s(
 ) -> None:
     """Also where the batch is odd, or smaller than the parts are many."""
     whole, network = (NeuralNetwork(make(), shape, dtype=np.float64) for _ in range(2))
-    parallel = DataParallel(network, parts)
+    parallel = DataParallel(network, parts, 40)
     for size in (40, count):  # what a larger batch left behind does not count
         images, labels = batch(size, dtype=np.float64)
         loss = parallel.forward_backward(images, labels)
@@ -72,7 +79,7 @@ def test_the_gradients_of_the_parts_add_up_to_the_whole_batch_s(
 def test_one_part_is_the_network_itself_bit_for_bit() -> None:
     alone, network = noisy(), noisy()
     images, labels = batch(33)
-    assert DataParallel(network, 1).forward_backward(images, labels) == alone.forward_backward(images, labels)
+    assert DataParallel(network, 1, 33).forward_backward(images, labels) == alone.forward_backward(images, labels)
     assert np.array_equal(network.gradients, alone.gradients)
     assert np.array_equal(network.statistics, alone.statistics)
     assert network.random.bit_generator.state == alone.random.bit_generator.state
@@ -81,7 +88,7 @@ def test_one_part_is_the_network_itself_bit_for_bit() -> None:
 @pytest.mark.parametrize("count", [0, 1, 2, 9])
 def test_logits_are_those_of_the_network_in_the_images_order(count: int) -> None:
     network = noisy(np.float64)
-    parallel = DataParallel(network, 2)
+    parallel = DataParallel(network, 2, 40)
     parallel.forward_backward(*batch(40, dtype=np.float64))
     images, _ = batch(count, seed=1, dtype=np.float64)
     for any_network in (network, noisy(np.float64, seed=5)):
@@ -92,7 +99,7 @@ def test_logits_are_those_of_the_network_in_the_images_order(count: int) -> None
 def test_the_parts_see_every_step_of_the_optimizer() -> None:
     network = NeuralNetwork(STACKS["dense"][0](), (30,), dtype=np.float64)
     whole = NeuralNetwork(STACKS["dense"][0](), (30,), dtype=np.float64)
-    parallel = DataParallel(network, 2)
+    parallel = DataParallel(network, 2, 17)
     optimizers = Momentum(0.1), Momentum(0.1)
     for step in range(10):
         images, labels = batch(17, seed=step, dtype=np.float64)
@@ -100,31 +107,20 @@ def test_the_parts_see_every_step_of_the_optimizer() -> None:
         whole.forward_backward(images, labels)
         for optimizer, each in zip(optimizers, (network, whole), strict=True):
             optimizer.step(each.parameters, each.gradients)
-    assert all(np.shares_memory(each.parameters, network.parameters) for each in parallel.networks)
     assert np.allclose(network.parameters, whole.parameters, rtol=1e-11, atol=1e-13)
 
 
 # -- noise and normalisation ---------------------------------------------------------------------------------
 
 
-def test_the_parts_share_parameters_and_nothing_else() -> None:
-    networks = DataParallel(noisy(), 3).networks
-    for one, other in ((networks[0], networks[1]), (networks[1], networks[2])):
-        assert np.shares_memory(one.parameters, other.parameters)
-        for ours, theirs in zip(one.layers, other.layers, strict=True):
-            for name in ours.parameter_shapes(ours.input_shape):
-                assert np.shares_memory(getattr(ours, name), getattr(theirs, name))
-                assert not np.may_share_memory(getattr(ours, f"{name}_gradients"), getattr(theirs, f"{name}_gradients"))
-        assert not np.may_share_memory(one.gradients, other.gradients)
-        assert not np.may_share_memory(one.statistics, other.statistics)
-        assert one.random is not other.random
-
-
 def test_each_part_drops_out_other_units() -> None:
+    """A weight whose unit was dropped has no gradient; so the gradients show who dropped what."""
     network = NeuralNetwork([Dropout(0.5), Dense(2)], (1000,), seed=3)
-    parallel = DataParallel(network, 3)
+    parallel = DataParallel(network, 3, 3)
     parallel.forward_backward(np.ones((3, 1000), np.float32), np.zeros(3, int))  # one image a part
-    masks = [each.layers[0].mask[0] for each in parallel.networks]
+    theirs = [worker.desk.gradients for worker in parallel.workers]
+    own = network.gradients - theirs[0] - theirs[1]
+    masks = [np.abs(gradients[:2000:2]) > 0.01 for gradients in (own, *theirs)]
     for one, other in ((0, 1), (0, 2), (1, 2)):
         assert np.mean(masks[one] == masks[other]) == pytest.approx(0.5, abs=0.1)
 
@@ -134,25 +130,24 @@ def test_normalisation_is_by_part_and_the_running_averages_are_the_parts_mean() 
     network = NeuralNetwork([BatchNorm(), Dense(4)], (30,), dtype=np.float64)
     alone = [network.astype(np.float64) for _ in range(2)]
     images, labels = batch(20, dtype=np.float64)
-    parallel = DataParallel(network, 2)
+    parallel = DataParallel(network, 2, 20)
     loss = parallel.forward_backward(images, labels)
     parts = [slice(0, 10), slice(10, 20)]
     losses = [each.forward_backward(images[p], labels[p]) for each, p in zip(alone, parts, strict=True)]
     assert loss == pytest.approx(np.mean(losses), rel=1e-12)
     assert np.allclose(network.gradients, (alone[0].gradients + alone[1].gradients) / 2, rtol=1e-12, atol=1e-15)
     expected = (alone[0].statistics + alone[1].statistics) / 2
-    for each in parallel.networks:
-        assert np.allclose(each.statistics, expected, rtol=1e-12)
+    assert np.allclose(network.statistics, expected, rtol=1e-12)
     whole_means = 0.1 * images.mean(axis=0)
     assert np.allclose(network.layers[0].running_means, whole_means, rtol=1e-12)  # parts of equal size
 
 
-# -- threads -------------------------------------------------------------------------------------------------
+# -- processes -----------------------------------------------------------------------------------------------
 
 
 def three_steps(parts: int = 2, before: Callable[[DataParallel], None] = lambda parallel: None) -> list[Array]:
     network = noisy(seed=1)
-    parallel = DataParallel(network, parts)
+    parallel = DataParallel(network, parts, 33)
     before(parallel)
     optimizer = Momentum(0.1)
     losses = []
@@ -162,70 +157,159 @@ def three_steps(parts: int = 2, before: Callable[[DataParallel], None] = lambda 
     return [network.parameters, network.gradients, network.statistics, np.array(losses)]
 
 
-def test_no_bit_depends_on_which_thread_is_faster() -> None:
-    def slow_down(which: int) -> Callable[[DataParallel], None]:
-        def apply(parallel: DataParallel) -> None:
-            forward = parallel.networks[which].forward
+def halted(parallel: DataParallel, which: int, seconds: float) -> threading.Timer:
+    """Stop one worker, and let it go on after a while."""
+    process = parallel.workers[which].process
+    process.send_signal(signal.SIGSTOP)
+    timer = threading.Timer(seconds, process.send_signal, [signal.SIGCONT])
+    timer.start()
+    return timer
 
-            def slow_forward(inputs: Array) -> Array:
-                time.sleep(0.005)
-                return forward(inputs)
 
-            parallel.networks[which].forward = slow_forward  # type: ignore[method-assign]
-
-        return apply
-
-    runs = [three_steps(3), three_steps(3), *(three_steps(3, slow_down(which)) for which in range(3))]
-    for run in runs[1:]:
-        assert all(np.array_equal(one, other) for one, other in zip(run, runs[0], strict=True))
+@needs_signals
+def test_no_bit_depends_on_which_process_is_faster() -> None:
+    expected = three_steps(3)
+    for which in range(2):
+        run = three_steps(3, lambda parallel, which=which: halted(parallel, which, 0.3))  # type: ignore[misc]
+        assert all(np.array_equal(one, other) for one, other in zip(run, expected, strict=True))
 
 
 def test_the_number_of_parts_matters_so_it_belongs_to_a_run() -> None:
     assert not np.array_equal(three_steps(1)[0], three_steps(2)[0])
 
 
+@needs_signals
 def test_the_parts_are_computed_at_the_same_time() -> None:
-    """Each waits until all have begun: one after the other, they would wait for ever."""
-    parallel = DataParallel(noisy(), 3)
-    barrier, seen = threading.Barrier(3, timeout=10), set()
-    for network in parallel.networks:
-
-        def forward(inputs: Array, original: Callable[[Array], Array] = network.forward) -> Array:
-            barrier.wait()
-            seen.add(threading.get_ident())
-            return original(inputs)
-
-        network.forward = forward  # type: ignore[method-assign]
+    """The first part is done, its gradients are there, while the other's process stands still."""
+    network = noisy()
+    parallel = DataParallel(network, 2, 6)
     parallel.forward_backward(*batch(6))
-    assert len(seen) == 3
-    assert threading.get_ident() in seen  # the first part is computed where it was asked for
+    network.gradients[...] = 0
+    seen: list[bool] = []
+
+    def look() -> None:
+        seen.append(bool(network.gradients.any()))
+        parallel.workers[0].process.send_signal(signal.SIGCONT)
+
+    parallel.workers[0].process.send_signal(signal.SIGSTOP)
+    timer = threading.Timer(0.5, look)
+    timer.start()
+    parallel.forward_backward(*batch(6))
+    timer.join()
+    assert seen == [True]
 
 
-def test_a_mistake_in_any_part_is_raised() -> None:
+def test_targets_go_to_the_parts_as_labels_do() -> None:
+    whole, network = (NeuralNetwork(STACKS["convolution"][0](), (1, 5, 6), dtype=np.float64) for _ in range(2))
+    images, labels = batch(9, dtype=np.float64)
+    targets = np.full((9, 4), 0.1)
+    targets[np.arange(9), labels] = 0.7
+    parallel = DataParallel(network, 2, 9)
+    for what in (targets, labels, targets):
+        assert parallel.forward_backward(images, what) == pytest.approx(whole.forward_backward(images, what), rel=1e-13)
+        assert np.allclose(network.gradients, whole.gradients, rtol=1e-12, atol=1e-15)
+
+
+def test_a_worker_that_is_gone_is_told_in_a_sentence() -> None:
+    parallel = DataParallel(noisy(), 2, 6)
+    parallel.forward_backward(*batch(6))
+    parallel.workers[0].process.kill()
+    parallel.workers[0].process.wait()
+    with pytest.raises(ChildProcessError, match="a process that computed a part of each batch is gone"):
+        parallel.forward_backward(*batch(6))
+
+
+def test_a_mistake_in_another_part_ends_its_worker(capfd: pytest.CaptureFixture[str]) -> None:
     images, labels = batch(6)
     labels[5] = 99
-    with pytest.raises(IndexError):
-        DataParallel(noisy(), 2).forward_backward(images, labels)
+    with pytest.raises(ChildProcessError):
+        DataParallel(noisy(), 2, 6).forward_backward(images, labels)
+    assert "IndexError" in capfd.readouterr().err
 
 
-def test_all_parts_overflow_as_quietly_as_one_asks_for() -> None:
+def test_an_answer_that_nobody_took_is_passed_over() -> None:
+    """As after a Ctrl-C in the middle of a step."""
+    expected = [DataParallel(noisy(), 2, 6).forward_backward(*batch(6)) for _ in range(2)]
+    parallel = DataParallel(noisy(), 2, 6)
+    state = parallel.random_states()[1]
+    parallel.workers[0].begin(*batch(3), 3)
+    parallel.workers[0].random_state(state)
+    parallel.workers[0].desk.statistics[...] = 0
+    assert parallel.forward_backward(*batch(6)) == expected[0] == expected[1]
+
+
+def test_all_parts_overflow_as_quietly_as_one_asks_for(capfd: pytest.CaptureFixture[str]) -> None:
     """NumPy's ``errstate`` is a thread's own; training sets it once and reports in words."""
     network = NeuralNetwork([Dense(8), ReLU(), Dense(4)], (30,))
     network.parameters *= np.float32(1e30)
+    parallel = DataParallel(network, 2, 8)
     with np.errstate(over="ignore", invalid="ignore"):
-        assert not np.isfinite(DataParallel(network, 2).forward_backward(*batch(8)))
+        assert not np.isfinite(parallel.forward_backward(*batch(8)))
+        assert not np.isfinite(parallel.logits(network, batch(8)[0])).all()
+    assert capfd.readouterr().err == ""
 
 
-def test_no_thread_outlives_the_runs() -> None:
+def test_a_layer_that_another_process_does_not_know_is_refused() -> None:
+    class Twice(ReLU):
+        pass
+
+    network = NeuralNetwork([Dense(8), Twice(), Dense(4)], (30,))
+    with pytest.raises(ValueError, match=r"another process cannot make Twice\(\)"):
+        DataParallel(network, 2, 8)
+    assert np.isfinite(DataParallel(network, 1, 8).forward_backward(*batch(8)))
+
+
+def test_neither_thread_nor_process_nor_file_outlives_the_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     before = set(threading.enumerate())
-    parallel = DataParallel(noisy(), 3)
+    network = noisy()
+    parallel = DataParallel(network, 3, 6)
     parallel.forward_backward(*batch(6))
-    its_own = set(threading.enumerate()) - before
-    assert its_own
+    parallel.logits(network, batch(6)[0])
+    threads = set(threading.enumerate()) - before
+    processes = [worker.process for worker in parallel.workers]
+    assert threads
+    assert [process.poll() for process in processes] == [None, None]
+    assert len(list(tmp_path.iterdir())) == 1
+    kept = network.parameters.copy()
     del parallel
-    for thread in its_own:
+    gc.collect()
+    for thread in threads:
         thread.join(timeout=10)
         assert not thread.is_alive()
+    assert [process.poll() for process in processes] == [0, 0]
+    assert not list(tmp_path.iterdir())
+    assert np.array_equal(network.parameters, kept)  # which it goes on with as if nothing had been
+
+
+TRAINER = """
+from test_data_parallel import DataParallel, batch, noisy
+parallel = DataParallel(noisy(), 2, 6)
+parallel.forward_backward(*batch(6))
+print("going", flush=True)
+while True:
+    parallel.forward_backward(*batch(6))
+"""
+
+
+@needs_signals
+@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGINT], ids=["kill", "ctrl-c"])
+def test_whatever_ends_the_trainer_ends_the_workers(tmp_path: Path, blow: signal.Signals) -> None:
+    trainer = subprocess.Popen(
+        [sys.executable, "-c", TRAINER],
+        cwd=Path(__file__).parent,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert trainer.stdout is not None
+    trainer.stdout.readline()
+    assert list(tmp_path.iterdir())
+    trainer.send_signal(blow)
+    _, errors = trainer.communicate(timeout=10)  # and the worker's end, which has the same stderr
+    assert errors.count("Traceback") == (blow == signal.SIGINT)  # the trainer's own
+    assert not list(tmp_path.iterdir())
 
 
 # -- checkpoints ---------------------------------------------------------------------------------------------
@@ -233,14 +317,14 @@ def test_no_thread_outlives_the_runs() -> None:
 
 def test_a_restored_run_goes_on_bit_for_bit() -> None:
     network = noisy(seed=4)
-    parallel = DataParallel(network, 2)
+    parallel = DataParallel(network, 2, 12)
     parallel.forward_backward(*batch(12))
     states, statistics, parameters = parallel.random_states(), network.statistics.copy(), network.parameters.copy()
     expected = [parallel.forward_backward(*batch(12, seed=seed)) for seed in (1, 2)]
 
     other = noisy(seed=99)
     other.parameters[...] = parameters
-    resumed = DataParallel(other, 2)
+    resumed = DataParallel(other, 2, 12)
     resumed.restore(states, statistics)
     assert [resumed.forward_backward(*batch(12, seed=seed)) for seed in (1, 2)] == expected
     assert np.array_equal(other.gradients, network.gradients)
@@ -248,7 +332,7 @@ def test_a_restored_run_goes_on_bit_for_bit() -> None:
 
 
 def test_random_states_are_no_views_of_the_running_ones() -> None:
-    parallel = DataParallel(noisy(), 2)
+    parallel = DataParallel(noisy(), 2, 12)
     states = parallel.random_states()
     kept = repr(states)
     parallel.forward_backward(*batch(12))
@@ -259,6 +343,6 @@ def test_random_states_are_no_views_of_the_running_ones() -> None:
 
 def test_states_of_another_number_of_parts_are_refused() -> None:
     network = noisy()
-    states = DataParallel(network, 2).random_states()
+    states = DataParallel(network, 2, 12).random_states()
     with pytest.raises(ValueError, match="zip"):
-        DataParallel(noisy(), 3).restore(states, network.statistics)
+        DataParallel(noisy(), 3, 12).restore(states, network.statistics)

@@ -31,9 +31,9 @@ from digits.layers import (
     Sigmoid,
     Tanh,
     count_parameters,
+    layer_from_config,
 )
 from digits.layers.layer import Shape, batch_first, batch_last
-from digits.model_files import layer_from_config
 from digits.neural_network import NeuralNetwork
 
 VECTOR, IMAGE = (6,), (2, 5, 7)  # one row and one column fill no window of 2 × 2

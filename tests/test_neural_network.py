@@ -30,8 +30,8 @@ from digits.layers import (
     ReLU,
     Sigmoid,
     Tanh,
+    layer_from_config,
 )
-from digits.model_files import layer_from_config
 from digits.neural_network import INFERENCE_BATCH, NeuralNetwork
 from digits.optimizers import OPTIMIZERS, AdamW, Momentum, Optimizer, WeightAverage
 
@@ -387,22 +387,19 @@ def test_a_copy_in_another_precision_shares_nothing() -> None:
     assert np.array_equal(network.parameters, convolutional_network().parameters)
 
 
-def test_a_twin_shares_the_parameters_and_nothing_else() -> None:
-    network = convolutional_network()
-    network.temperature = 2.0
-    twin = network.twin(np.random.default_rng(5))
+def test_two_networks_over_the_same_vectors_are_one() -> None:
+    """As the processes of a training share them."""
+    one, other = convolutional_network(), convolutional_network()
+    other.lay_out(one.parameters, one.gradients, one.statistics)
     batch = pictures(9)
-    assert np.shares_memory(twin.parameters, network.parameters)
-    assert np.array_equal(twin.logits(batch[0]), network.logits(batch[0]))
-    assert twin.temperature == 2.0
-    kept = network.gradients.copy(), network.statistics.copy(), network.random.bit_generator.state
-    twin.loss_and_gradients(*batch)
-    assert np.array_equal(network.gradients, kept[0])
-    assert np.array_equal(network.statistics, kept[1])
-    assert network.random.bit_generator.state == kept[2]
-    network.parameters += 1
-    assert np.array_equal(twin.layers[0].weights, network.layers[0].weights)
-    assert twin.random.bit_generator.state != network.twin(np.random.default_rng(5)).random.bit_generator.state
+    one.parameters += 1
+    assert np.array_equal(other.logits(batch[0]), one.logits(batch[0]))
+    assert np.array_equal(other.layers[0].weights, one.layers[0].weights)
+    one.loss_and_gradients(*batch)
+    kept = one.gradients.copy()
+    one.gradients[...] = 0
+    other.loss_and_gradients(*batch)
+    assert np.array_equal(one.gradients, kept)
 
 
 # -- folded --------------------------------------------------------------------------------------------------

@@ -104,7 +104,7 @@ def test_as_many_threads_compute_as_one_asks_for(small_set: Dataset, monkeypatch
     step = Training._step
 
     def watched(training: Training, *batch: np.ndarray) -> Step:
-        seen.extend((library["num_threads"], len(training.parallel.networks)) for library in blas.info())
+        seen.extend((library["num_threads"], 1 + len(training.parallel.workers)) for library in blas.info())
         return step(training, *batch)
 
     monkeypatch.setattr(Training, "_step", watched)

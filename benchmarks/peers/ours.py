@@ -53,7 +53,7 @@ def make_optimizer(training: Training) -> Optimizer:
 
 def training_step(parallel: DataParallel, optimizer: Optimizer, inputs: Array, labels: Array) -> float:
     """One step, as ``digits.training`` takes it."""
-    network = parallel.networks[0]
+    network = parallel.network
     loss = parallel.forward_backward(inputs, labels)
     optimizer.step(network.parameters, network.gradients)
     return loss
@@ -73,7 +73,7 @@ def set_weights(network: NeuralNetwork, weights: Weights) -> None:
 class Trainer(contenders.Trainer):
     """The loop of ``digits.training``, without its events.
 
-    Convolutional networks are computed in parts, a thread each, others with threads of BLAS. How many is found out in
+    Convolutional networks are computed in parts, a process each, others with threads of BLAS. How many is found out in
     the warm-up: one or two, whichever trains faster now. Two are faster where the cores are two and idle. Where they
     are halves of one core, or another program wants one, one may be. ``digits train`` takes one for a small dense
     network, so as not to depend on it, and ``--threads 2`` for who knows better.
@@ -88,9 +88,9 @@ class Trainer(contenders.Trainer):
         self.batches = Batches(self.images, self.labels, self.work.batch_size, SEED)
         counts = range(1, self.most_threads + 1)
         if self.work.filters:
-            self.candidates = [(1, DataParallel(self.network, parts)) for parts in counts]
+            self.candidates = [(1, DataParallel(self.network, parts, self.work.batch_size)) for parts in counts]
         else:
-            self.candidates = [(blas, DataParallel(self.network, 1)) for blas in counts]
+            self.candidates = [(blas, DataParallel(self.network, 1, self.work.batch_size)) for blas in counts]
 
     def repeat(self) -> tuple[float, Evidence]:  # noqa: D102
         if len(self.candidates) > 1:  # in the warm-up: the others stand still by now

@@ -33,7 +33,7 @@ from digits import safe_pickle
 from digits.atomic_files import atomic_write, require_writable
 from digits.data_preprocessing import CLASSES, SIDE
 from digits.errors import DigitsError
-from digits.layers import LAYERS, Layer, array_shapes
+from digits.layers import array_shapes, layer_from_config
 from digits.neural_network import NeuralNetwork
 from digits.recipes import Recipe
 from digits.version import __version__
@@ -253,22 +253,6 @@ def _shipped(name: str, what_for: str) -> NeuralNetwork:
             f"the recipe {what_for} {name!r}, which is not shipped; there are {', '.join(shipped_models())}."
         )
     return load_model(name).network
-
-
-def layer_from_config(config: dict[str, Any]) -> Layer:
-    """Make a layer from what its ``config()`` returned.
-
-    Raises:
-        ValueError: if there is no such layer, or its arguments are not what it takes.
-    """
-    arguments = {name: value for name, value in config.items() if name != "type"}
-    layer = LAYERS.get(config.get("type", ""))
-    if layer is None:
-        raise ValueError(f"there is no layer of type {config.get('type')!r}; there are {', '.join(LAYERS)}")
-    try:
-        return layer(**arguments)
-    except TypeError as error:
-        raise ValueError(f"{layer.__name__} does not take {arguments}") from error
 
 
 def _network(content: dict[str, Any]) -> NeuralNetwork:

@@ -74,34 +74,37 @@ class NeuralNetwork:
         self.classes = shape[0]
         self._scores = aligned_zeros((self.classes, 0), self.dtype)
         self.temperature = 1.0
-        self._lay_out()
+        self.lay_out()
         self._initialize()
 
     def __repr__(self) -> str:
         parts = ["×".join(map(str, self.input_shape)), *map(repr, self.layers)]
         return f"NeuralNetwork({' → '.join(parts)}; {self.parameters.size:,} parameters)"
 
-    def _lay_out(self, parameters: Array | None = None) -> None:
-        """Make the flat vectors, or take the parameters that are given, and hand each layer its views."""
+    def lay_out(
+        self, parameters: Array | None = None, gradients: Array | None = None, statistics: Array | None = None
+    ) -> None:
+        """Take these for the flat vectors, whatever is in them, or new ones of zeros; hand each layer its views."""
         of_parameters = [layer.parameter_shapes(layer.input_shape) for layer in self.layers]
         of_statistics = [layer.statistics_shapes(layer.input_shape) for layer in self.layers]
         self.parameters = self._vector(of_parameters) if parameters is None else parameters
-        self.gradients = self._vector(of_parameters)
-        self.statistics = self._vector(of_statistics)
-        self._hand_out(self.parameters, of_parameters)
-        self._hand_out(self.gradients, of_parameters, suffix="_gradients")
-        self._hand_out(self.statistics, of_statistics)
+        self.gradients = self._vector(of_parameters) if gradients is None else gradients
+        self.statistics = self._vector(of_statistics) if statistics is None else statistics
+        self._hand_out("parameters", of_parameters)
+        self._hand_out("gradients", of_parameters, suffix="_gradients")
+        self._hand_out("statistics", of_statistics)
 
     def _vector(self, shapes: list[dict[str, Shape]]) -> Array:
         return aligned_zeros((sum(prod(shape) for of_layer in shapes for shape in of_layer.values()),), self.dtype)
 
-    def _hand_out(self, vector: Array, shapes: list[dict[str, Shape]], suffix: str = "") -> None:
-        start = 0
+    def _hand_out(self, vector: str, shapes: list[dict[str, Shape]], suffix: str = "") -> None:
+        rest = getattr(self, vector)
         for layer, of_layer in zip(self.layers, shapes, strict=True):
+            of_vector = rest
             for name, shape in of_layer.items():
-                end = start + prod(shape)
-                setattr(layer, name + suffix, vector[start:end].reshape(shape))
-                start = end
+                setattr(layer, name + suffix, rest[: prod(shape)].reshape(shape))
+                rest = rest[prod(shape) :]
+            setattr(layer, vector, of_vector[: len(of_vector) - len(rest)])
 
     def _initialize(self) -> None:
         """Let each layer draw its parameters, as suits the activation between it and the next layer with weights."""
@@ -202,17 +205,6 @@ class NeuralNetwork:
         """Copy the network in another precision; nothing is shared."""
         other = type(self).__new__(type(self))
         other.__setstate__(self.__getstate__() | {"dtype": dtype})
-        return other
-
-    def twin(self, random: np.random.Generator) -> Self:
-        """Make a network with the same parameters, in the same memory, and with buffers and gradients of its own."""
-        other = self.astype(self.dtype)
-        other._lay_out(self.parameters)
-        other.statistics[...] = self.statistics
-        other.random = random
-        for layer in other.layers:
-            layer.random = random
-        other.loss = self.loss
         return other
 
     def folded(self, dtype: DTypeLike | None = None) -> Self:

@@ -124,9 +124,9 @@ class Training(Iterator[Event]):
         recipe: how. Its network settings are not used here: the network is given.
         seed: of the order of the images.
         resume_from: what ``checkpoint()`` returned, of a run with the same network, data, recipe and seed.
-        threads: how many compute. In a network with convolutions, or with a teacher, each takes a part of every batch
-            (see ``DataParallel``), two by default, however many cores there are. In others they share out the matrix
-            products, one by default, and all there are for large networks: two take a fifth off the time of a small
+        threads: how many compute. In a network with convolutions, or with a teacher, these are processes, and each takes
+            a part of every batch (see ``DataParallel``): two by default, however many cores there are. In others they are
+            threads and share out the matrix products: one by default, and all there are for large networks: two take a fifth off the time of a small
             network on idle cores, but wait for each other when other programs want the cores too, up to a hundred
             times as long. The last bits of the weights depend on it, with batch normalisation more than these.
         teacher: the trained network that the recipe names, where it has a teacher.
@@ -136,7 +136,9 @@ class Training(Iterator[Event]):
         history: an ``EpochEnd`` for each epoch so far.
 
     Raises:
-        DigitsError: if the data have no labels or too few images, or the checkpoint is of another run.
+        DigitsError: if the data have no labels or too few images, the checkpoint is of another run, or no process can
+            be started; from the iterator, if one of them is gone.
+        ValueError: if a network with layers that are not of ``digits.layers`` is to be computed in parts.
         TrainingDiverged: from the iterator, when the loss is no longer finite.
     """
 
@@ -185,7 +187,10 @@ class Training(Iterator[Event]):
             largest = max(array.size for _, array in network.named_parameters()) * self.batches.batch_size
             self.threads = self.blas = threads or (None if largest >= LARGE_PRODUCT else 1)
             parts = 1
-        self.parallel = DataParallel(network, parts)
+        try:
+            self.parallel = DataParallel(network, parts, self.batches.batch_size)
+        except OSError as error:
+            raise DigitsError(f"no process to train in can be started ({error}); --threads 1 does without.") from error
         self.teacher = teacher
         self.optimizer = recipe.make_optimizer()
         self.learning_rate = recipe.learning_rate
@@ -223,8 +228,11 @@ class Training(Iterator[Event]):
         """The next event. What passes until it is asked for is no training time."""
         self._began = perf_counter()
         quiet = np.errstate(over="ignore", invalid="ignore")  # a loss that overflows is reported in words
-        with blas_threads(self.blas) if self.blas else nullcontext(), quiet:
-            return next(self._events)
+        try:
+            with blas_threads(self.blas) if self.blas else nullcontext(), quiet:
+                return next(self._events)
+        except ChildProcessError as error:
+            raise DigitsError(f"{error}, perhaps for want of memory.") from error
 
     def _run(self) -> Iterator[Event]:
         while self.epoch < self.recipe.epochs:

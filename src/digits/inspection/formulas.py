@@ -101,14 +101,14 @@ _FORMULAS: dict[type[Layer], list[Row]] = {
             "∂L/∂W[c, k, l, f] = Σᵢⱼ x[c, i+k, j+l] · ∂L/∂y[f, i, j]",
             "A kernel's weight is used at every place of the map, so its gradient is a sum over all places.",
             Conv2D.backward,
-            "out=self.weights_gradients",
+            "np.matmul(self.columns, gradients",
         ),
         (
             "biases",
             "∂L/∂b[f] = Σᵢⱼ ∂L/∂y[f, i, j]",
-            "The bias is added at every place of the map.",
+            "The bias is added at every place of the map: it is the weight of a 1 below each patch.",
             Conv2D.backward,
-            "out=self.biases_gradients",
+            "np.matmul(self.columns, gradients",
         ),
         (
             "inputs",

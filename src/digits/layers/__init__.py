@@ -4,6 +4,8 @@ One kind a file: ``dense``, ``activation``, ``dropout``, ``convolution``, ``pool
 ``layer``, which says what all have in common, and ``dense``.
 """
 
+from typing import Any
+
 from digits.layers.activation import Activation, LeakyReLU, ReLU, Sigmoid, Tanh
 from digits.layers.convolution import Conv2D
 from digits.layers.dense import Dense
@@ -29,6 +31,23 @@ LAYERS: dict[str, type[Layer]] = {
     )
 }
 
+
+def layer_from_config(config: dict[str, Any]) -> Layer:
+    """Make a layer from what its ``config()`` returned.
+
+    Raises:
+        ValueError: if there is no such layer, or its arguments are not what it takes.
+    """
+    arguments = {name: value for name, value in config.items() if name != "type"}
+    layer = LAYERS.get(config.get("type", ""))
+    if layer is None:
+        raise ValueError(f"there is no layer of type {config.get('type')!r}; there are {', '.join(LAYERS)}")
+    try:
+        return layer(**arguments)
+    except TypeError as error:
+        raise ValueError(f"{layer.__name__} does not take {arguments}") from error
+
+
 __all__ = [
     "LAYERS",
     "Activation",
@@ -48,4 +67,5 @@ __all__ = [
     "Tanh",
     "array_shapes",
     "count_parameters",
+    "layer_from_config",
 ]

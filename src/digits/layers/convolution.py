@@ -13,7 +13,6 @@ from __future__ import annotations
 from math import prod
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from digits.activations import Array
 from digits.layers.initialization import check_initialization, draw_weights
@@ -70,33 +69,32 @@ class Conv2D(Layer):
         draw_weights(self.weights, channels * window, self.filters * window, self.initialization or usual, random)
 
     def forward(self, inputs: Array) -> Array:
-        """y = Wᵀ·X + b, with X the patches: (filters, patch)·(patch, places) + (filters, 1).
+        """Y = Wᵀ·X + b, with X the patches, as one product: (filters, patch + 1)·(patch + 1, places).
 
-        ``patch`` counts the channels·size² pixels under a window, ``places`` the height·width·batch windows.
+        ``patch`` counts the channels·size² pixels under a window, ``places`` the height·width·batch windows. Below each
+        patch stands a 1, and the biases are its weights: they follow the others in the flat vector.
         """
         channels, height, width = self.input_shape
         count, border = len(inputs), 2 * self.padding
         padded = self._array("padded", channels, height + border, width + border, count)
-        self.patches = self._array("patches", *self._patches_shape(count))
-        im2col(pad(inputs, self.padding, padded), self.size, self.patches)
-        outputs = self._array("outputs", self.filters, self.patches[0, 0, 0].size)
-        return self._answers(self.patches, outputs)
+        self.columns = self._array("columns", *self._columns_shape(count))
+        self.patches = self._patches(self.columns)
+        im2col(pad(inputs, self.padding, padded), self.patches)
+        return self._answers(self.columns, self._array("outputs", self.filters, self.columns.shape[1]))
 
     def backward(self, output_gradients: Array, need_input_gradients: bool = True) -> Array:
         """Follow the matrix product backward, as in ``Dense``, and each patch to the pixels that it was taken from.
 
-        ∂L/∂W = X·(∂L/∂y)ᵀ    (patch, places)·(places, filters)
-        ∂L/∂b = the row sums of ∂L/∂y
-        ∂L/∂X = W·∂L/∂y       (patch, filters)·(filters, places); ∂L/∂x adds up, for each pixel, all its places in X
+        ∂L/∂W = X·(∂L/∂Y)ᵀ    (patch, places)·(places, filters)
+        ∂L/∂b = the row sums of ∂L/∂Y, which is what the same product makes of the row of ones below X
+        ∂L/∂X = W·∂L/∂Y       (patch, filters)·(filters, places); ∂L/∂x adds up, for each pixel, all its places in X
         """
         gradients = batch_last(output_gradients).reshape(self.filters, -1)
-        patches = self.patches.reshape(-1, gradients.shape[1])
-        weights = self.weights.reshape(-1, self.filters)
-        np.matmul(patches, gradients.T, out=self.weights_gradients.reshape(weights.shape))
-        np.sum(gradients, axis=1, out=self.biases_gradients)
+        np.matmul(self.columns, gradients.T, out=self.gradients.reshape(-1, self.filters))
         if not need_input_gradients:
             return output_gradients
-        np.matmul(weights, gradients, out=patches)  # the patches themselves are needed no more
+        weights = self.weights.reshape(-1, self.filters)
+        np.matmul(weights, gradients, out=self.columns[:-1])  # the patches themselves are needed no more
         count, (channels, height, _) = len(output_gradients), self.input_shape
         input_gradients = self._buffer("input_gradients", count, self.input_shape)
         of_rows = self._array("row_gradients", channels, self.size, height, self.output_shape[2], count)
@@ -104,27 +102,31 @@ class Conv2D(Layer):
         return input_gradients
 
     def infer(self, inputs: Array) -> Array:
-        """y = Wᵀ·X + b, in new arrays."""
+        """Y = Wᵀ·X + b, in new arrays."""
         channels, height, width = self.input_shape
         border = 2 * self.padding
         padded = np.empty((channels, height + border, width + border, len(inputs)), self.dtype)
-        patches = np.empty(self._patches_shape(len(inputs)), self.dtype)
-        im2col(pad(inputs, self.padding, padded), self.size, patches)
-        return self._answers(patches, np.empty((self.filters, patches[0, 0, 0].size), self.dtype))
+        columns = np.empty(self._columns_shape(len(inputs)), self.dtype)
+        im2col(pad(inputs, self.padding, padded), self._patches(columns))
+        return self._answers(columns, np.empty((self.filters, columns.shape[1]), self.dtype))
 
     def infer_size(self) -> int:
         """The numbers in an image's patches."""
-        return prod(self._patches_shape(1))
+        return prod(self._columns_shape(1))
 
-    def _patches_shape(self, count: int) -> Shape:
-        return (self.input_shape[0], self.size, self.size, *self.output_shape[1:], count)
+    def _columns_shape(self, count: int) -> Shape:
+        """(patch + 1, places)."""
+        return (self.input_shape[0] * self.size**2 + 1, prod(self.output_shape[1:]) * count)
 
-    def _answers(self, patches: Array, out: Array) -> Array:
+    def _patches(self, columns: Array) -> Array:
+        """All but the last row, as (channels, size, size, height, width, batch); a view."""
+        return columns[:-1].reshape(self.input_shape[0], self.size, self.size, *self.output_shape[1:], -1)
+
+    def _answers(self, columns: Array, out: Array) -> Array:
         """All filters at all places; ``out`` is (filters, places)."""
-        weights = self.weights.reshape(-1, self.filters)
-        np.matmul(weights.T, patches.reshape(len(weights), out.shape[1]), out=out)
-        out += self.biases[:, np.newaxis]
-        return batch_first(out.reshape(self.filters, *patches.shape[3:]))
+        columns[-1] = 1
+        np.matmul(self.parameters.reshape(-1, self.filters).T, columns, out=out)
+        return batch_first(out.reshape(*self.output_shape, -1))
 
 
 def pad(images: Array, padding: int, out: Array) -> Array:
@@ -147,18 +149,18 @@ def pad(images: Array, padding: int, out: Array) -> Array:
     return out
 
 
-def im2col(images: Array, size: int, out: Array) -> None:
+def im2col(images: Array, out: Array) -> None:
     """Write out the patch under each window.
 
     Args:
-        images: ``(channels, height, width, batch)``.
-        size: pixels along each side of the window.
+        images: ``(channels, height, width, batch)``, C-contiguous.
         out: ``(channels, size, size, rows, columns, batch)``; ``out[c, k, l, i, j, n]`` becomes
             ``images[c, i + k, j + l, n]``. Reshaped to ``(channels·size², rows·columns·batch)``, its columns are the
             patches.
     """
-    windows = sliding_window_view(images, (size, size), axis=(1, 2))  # (channels, rows, columns, batch, size, size)
-    np.copyto(out, windows.transpose(0, 4, 5, 1, 2, 3))
+    channel, row, column, image = images.strides
+    windows = np.ndarray(out.shape, images.dtype, images, strides=(channel, row, column, row, column, image))  # a view
+    np.copyto(out, windows)
 
 
 def col2im(patches: Array, padding: int, out: Array, of_rows: Array | None = None) -> None:

@@ -139,7 +139,7 @@ class FrozenBatchNorm(BatchNorm):
 
 def by_channel(batch: Array) -> Array:
     """``(batch, channels, …)`` as ``(channels, numbers of the channel)``: a view, if images have the batch last."""
-    rows = np.moveaxis(batch, 0, -1)
+    rows = batch.transpose(*range(1, batch.ndim), 0)
     return rows.reshape(len(rows), prod(rows.shape[1:]))
 
 
