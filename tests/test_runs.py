@@ -67,6 +67,37 @@ def wait_for(path: Path, seconds: float = 30) -> None:
         time.sleep(0.02)
 
 
+def workers_of(process: subprocess.Popen[str]) -> list[int]:
+    """The processes that it started, where the system has a list of them."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    return [int(child) for child in children.read_text().split()] if children.exists() else []
+
+
+def test_a_convolutional_run_has_a_process_that_helps(data_folder: Path) -> None:
+    process = start(CONVOLUTIONAL)
+    wait_for(data_folder / "model.pkl.checkpoint")
+    count = len(workers_of(process))
+    process.kill()
+    process.communicate()
+    if sys.platform == "linux":
+        assert count == 1
+
+
+def test_a_run_whose_helper_is_killed_says_so_and_can_be_resumed(data_folder: Path) -> None:
+    complete(["--model", "whole.pkl", *CONVOLUTIONAL])
+    process = start(CONVOLUTIONAL)
+    wait_for(data_folder / "model.pkl.checkpoint")
+    for worker in workers_of(process):
+        os.kill(worker, signal.SIGKILL)
+    _, errors = process.communicate()
+    if sys.platform == "linux":
+        assert process.returncode == 1
+        assert "a process to train in failed" in errors
+        assert "Traceback" not in errors
+    complete(["--resume", *CONVOLUTIONAL])
+    assert np.array_equal(weights(), weights("whole.pkl"))
+
+
 def kill_and_resume(kills: int, random: np.random.Generator, arguments: Sequence[str]) -> int:
     """Start a run, kill it again and again at random moments, let it finish; return how often it was killed."""
     old = Path("model.pkl").read_bytes()
@@ -87,11 +118,14 @@ def kill_and_resume(kills: int, random: np.random.Generator, arguments: Sequence
         return killed
 
 
-with_and_without_warps = pytest.mark.parametrize("arguments", [(), ("--augment", "--epochs", "40")], ids=["", "warped"])
+CONVOLUTIONAL = ("--convolutions", "2x3 pool 4x3 pool", "--batch-norm", "--hidden", "16", "--epochs", "20")
+kinds_of_runs = pytest.mark.parametrize(
+    "arguments", [(), ("--augment", "--epochs", "40"), CONVOLUTIONAL], ids=["", "warped", "convolutional"]
+)
 
 
 @pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.slow)])
-@with_and_without_warps
+@kinds_of_runs
 def test_killed_and_resumed_gives_the_weights_of_a_run_never_stopped(
     data_folder: Path, kills: int, arguments: Sequence[str]
 ) -> None:
@@ -106,7 +140,7 @@ def test_killed_and_resumed_gives_the_weights_of_a_run_never_stopped(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@with_and_without_warps
+@kinds_of_runs
 def test_ctrl_c_saves_says_how_to_go_on_and_exits_with_130(
     data_folder: Path, number: signal.Signals, arguments: Sequence[str]
 ) -> None:
@@ -115,6 +149,8 @@ def test_ctrl_c_saves_says_how_to_go_on_and_exits_with_130(
     old = Path("model.pkl").read_bytes()
     process = start(arguments)
     wait_for(data_folder / "model.pkl.checkpoint")
+    for worker in workers_of(process):  # an init system ends all of a service's processes, in any order
+        os.kill(worker, number)
     process.send_signal(number)
     output, errors = process.communicate()
     assert process.returncode == 130

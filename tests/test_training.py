@@ -248,6 +248,33 @@ def test_a_damaged_checkpoint_is_refused(small_set: Dataset) -> None:
         begin(small_set, resume_from=saved | {"random": saved["random"] * 2})
 
 
+@pytest.mark.parametrize("state", ["x", {}, {"bit_generator": "PCG64"}])
+def test_a_checkpoint_with_a_damaged_state_of_another_part_is_refused(small_set: Dataset, state: object) -> None:
+    saved = begin(small_set, NOISY, threads=2).checkpoint()
+    with pytest.raises(DigitsError, match="damaged"):
+        begin(small_set, NOISY, threads=2, resume_from=saved | {"random": [saved["random"][0], state]})
+
+
+def test_a_helper_that_is_gone_is_told_in_a_sentence(small_set: Dataset) -> None:
+    training = begin(small_set, NOISY, threads=2)
+    next(training)
+    training.parallel.workers[0].process.kill()
+    training.parallel.workers[0].process.wait()
+    for use in (training.checkpoint, lambda: next(training)):
+        with pytest.raises(DigitsError, match=r"a process to train in failed: .* is gone\. With --threads 1"):
+            use()
+
+
+def test_nothing_is_left_of_the_helpers_when_training_has_finished(small_set: Dataset) -> None:
+    training = begin(small_set, replace(NOISY, epochs=1), threads=2)
+    workers = [worker.process for worker in training.parallel.workers]
+    assert len(workers) == 1
+    for _ in training:
+        pass
+    assert workers[0].poll() == 0
+    assert len(training.checkpoint()["random"]) == 2
+
+
 @pytest.mark.parametrize("part", [slice(1), slice(1, None), None], ids=["one number", "one too few", "a matrix"])
 def test_a_checkpoint_with_statistics_of_another_shape_is_damaged(small_set: Dataset, part: slice | None) -> None:
     """One number, or a matrix of one row, would fit by broadcasting."""

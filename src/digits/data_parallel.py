@@ -1,13 +1,13 @@
 """A batch in parts, computed side by side: data parallelism on the cores of one machine.
 
 The gradient of a batch's loss is the sum of its parts' gradients. So each core takes a part through a network of its
-own, which shares the parameters but has buffers and gradients for itself, and nobody waits for anybody until the sums
-are made. All of a step is spread over the cores this way, not the matrix products only; and half a batch takes half the
+own, with the same parameters but buffers and gradients for itself, and nobody waits for anybody until the sums are
+made. All of a step is spread over the cores this way, not the matrix products only; and half a batch takes half the
 memory, which the caches thank with more speed even where there is one core.
 
-The first part is computed by whoever trains, each other one by a process of its own, a ``Worker``, that sees the same
-memory. Threads would be simpler. But in Python only one thread at a time is outside of NumPy's loops, and two that do
-the same come out of them at the same moments: they queued up at each of a hundred calls, which took 15 % of a step.
+The first part is computed by whoever trains, each other one by a process of its own, a ``Worker``, in shared memory.
+Threads would be simpler. But in Python only one thread at a time is outside of NumPy's loops, and two that do the same
+come out of them at the same moments: they queued up at each of a hundred calls, which took 15 % of a step.
 
 The result depends on the number of parts, not on the number of cores: whichever process is faster, the sums are made in
 the same order. Batch normalisation takes its means over a part (Hoffer, Hubara and Soudry 2017 call that "ghost batch
@@ -28,8 +28,7 @@ from contextlib import suppress
 from contextvars import copy_context
 from itertools import pairwise
 from math import prod
-from pathlib import Path
-from typing import IO, Any, NamedTuple, cast
+from typing import IO, Any, NamedTuple, Self, cast
 
 import numpy as np
 
@@ -38,8 +37,17 @@ from digits.aligned_arrays import CACHE_LINE
 from digits.layers import LAYERS, layer_from_config
 from digits.neural_network import NeuralNetwork
 
+# What a worker runs. The signals that end a whole group of processes are the trainer's affair, and before anything else
+# is imported; what can be imported is what the trainer can import.
+START = """
+import json, signal, sys
+for name in {"SIGINT", "SIGTERM", "SIGHUP"} & set(dir(signal)):
+    signal.signal(getattr(signal, name), signal.SIG_IGN)
+sys.path[:] = json.loads(sys.argv[1])
+from digits.data_parallel import work
+work()
+"""
 LIBRARIES = "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"
-GONE = "a process that computed a part of each batch is gone"
 PATIENCE = 10.0  # seconds that a worker may take to end
 
 
@@ -47,52 +55,64 @@ class DataParallel:
     """A network that computes each batch in parts, on as many cores.
 
     Args:
-        network: that is trained. It computes the first part itself, and has the whole batch's gradients afterwards.
-            With more than one part, its parameters move into memory that the workers see too.
+        network: that is trained. It computes the first part itself, and has the whole batch's gradients afterwards. The
+            others compute with its layers as they are now, and with its parameters and statistics as they are at each
+            step.
         parts: how many.
         batch_size: the largest number of images in a batch.
 
     Raises:
-        ValueError: if a worker could not make the network: one of its layers is not of ``digits.layers``.
+        ValueError: if another process could not make the network, because it has layers that are not in ``LAYERS``.
         OSError: if no process can be started.
     """
 
     def __init__(self, network: NeuralNetwork, parts: int, batch_size: int) -> None:
-        strange = [layer for layer in network.layers if LAYERS.get(type(layer).__name__) is not type(layer)]
-        if parts > 1 and strange:
-            raise ValueError(f"another process cannot make {strange[0]!r}: it is not of digits.layers. Take one part")
+        strange = [type(layer).__name__ for layer in network.layers if type(layer) not in LAYERS.values()]
+        if parts > 1 and (strange or type(network) is not NeuralNetwork):
+            what = strange[0] if strange else type(network).__name__
+            raise ValueError(f"another process cannot make a {what}, which is none of the library's; take one part")
         self.network = network
         self.parts = parts
-        self._threads = ThreadPoolExecutor(parts)
+        self.batch_size = batch_size
         self.workers: list[Worker] = []
-        if parts == 1:
-            return
-        handle, path = tempfile.mkstemp(prefix="digits-")
-        os.close(handle)
-        file = Path(path)
-        weakref.finalize(self, end, self.workers, file)  # with the object, or with the program
-        images = -(-batch_size // parts)
-        parameters, desks = share(file, network, parts - 1, images, make=True)
-        parameters[...] = network.parameters
-        network.lay_out(parameters, network.gradients, network.statistics)
-        setup = network.config() | {"dtype": network.dtype.str, "file": path, "workers": parts - 1, "images": images}
+        self._last_states: list[dict[str, Any]] = []
+        self._threads = ThreadPoolExecutor(parts)
+        self._end = weakref.finalize(self, end, self.workers)
+        if parts > 1:
+            self._start(network)
+
+    def _start(self, network: NeuralNetwork) -> None:
+        """Start the workers, and wait until they are ready."""
+        others, images = self.parts - 1, -(-self.batch_size // self.parts)
+        setup = network.config() | {"dtype": network.dtype.str, "workers": others, "images": images}
         bits = cast(np.random.PCG64, network.random.bit_generator)
-        for position, desk in enumerate(desks):
-            state = dict(bits.jumped(position + 1).state)  # each 2¹²⁷ numbers ahead of the one before
-            self.workers.append(Worker(desk, setup | {"position": position, "random": state}))
+        with SharedMemory(size_of_desks(network, others, images)) as memory:
+            self.parameters, desks = desks_in(memory.memory, network, others, images)
+            for position, desk in enumerate(desks):
+                self.workers.append(Worker(desk, memory))
+                state = dict(bits.jumped(position + 1).state)  # each 2¹²⁷ numbers ahead of the one before
+                self.workers[-1].ask(memory=memory.name, position=position, random=state, **setup)
+            for worker in self.workers:
+                worker.answer()
 
     def forward_backward(self, inputs: Array, labels: Array) -> float:
         """As ``NeuralNetwork.forward_backward``, for the whole batch.
 
         Raises:
-            ChildProcessError: if a worker is gone.
+            ValueError: if the batch is empty, or larger than was said.
+            ChildProcessError: if a worker is gone, or its part cannot be computed.
         """
         count, network = len(inputs), self.network
+        if not 1 <= count <= self.batch_size:
+            raise ValueError(f"a batch has 1 to {self.batch_size} images here; got {count}")
         first, *others = [part for part in cut(count, self.parts) if part.start < part.stop]
         busy = self.workers[: len(others)]
+        if busy:
+            for worker in busy:
+                worker.settle()
+            self.parameters[...] = network.parameters
         for worker, part in zip(busy, others, strict=True):
-            worker.desk.statistics[...] = network.statistics
-            worker.begin(inputs[part], labels[part], count)
+            worker.begin(inputs[part], labels[part], network.statistics, count)
         loss = network.forward_backward(inputs[first], labels[first], count)
         for worker in busy:
             loss += worker.answer()
@@ -110,19 +130,33 @@ class DataParallel:
         return np.concatenate([call.result() for call in calls])
 
     def random_states(self) -> list[dict[str, Any]]:
-        """The random states of all parts, for a checkpoint."""
-        return [dict(self.network.random.bit_generator.state), *(worker.random_state() for worker in self.workers)]
+        """The random states of all parts, for a checkpoint.
+
+        Raises:
+            ChildProcessError: if a worker is gone.
+        """
+        others = [worker.random_state() for worker in self.workers] or self._last_states
+        return [dict(self.network.random.bit_generator.state), *others]
+
+    def close(self) -> None:
+        """Let the workers end, when there are no more batches. A last checkpoint can still be made."""
+        self._last_states = self.random_states()[1:]
+        self._end()
 
     def restore(self, random_states: list[dict[str, Any]], statistics: Array) -> None:
         """Go back to what a checkpoint has.
 
         Raises:
-            ValueError: if it is of another number of parts.
+            TypeError, ValueError: if it is of another number of parts, or one of the states is none.
+            ChildProcessError: if a worker is gone.
         """
-        first, *others = random_states
-        self.network.random.bit_generator.state = first
+        if len(random_states) != self.parts:
+            raise ValueError(f"the random states of {len(random_states)} parts; here are {self.parts}")
+        for state in random_states:
+            np.random.PCG64().state = cast(Any, state)
+        self.network.random.bit_generator.state = random_states[0]
         self.network.statistics[...] = statistics
-        for worker, state in zip(self.workers, others, strict=True):
+        for worker, state in zip(self.workers, random_states[1:], strict=True):
             worker.random_state(state)
 
 
@@ -136,87 +170,131 @@ class Desk(NamedTuple):
     statistics: Array  # (n_statistics,)
 
 
-def share(
-    file: Path, network: NeuralNetwork, workers: int, images: int, make: bool = False
-) -> tuple[Array, list[Desk]]:
-    """Map a file into memory: the parameters, and a desk for each worker.
-
-    Args:
-        file: which.
-        network: what it is shared for.
-        workers: how many.
-        images: the most that a worker has in one batch.
-        make: write the file, of zeros, first.
-
-    Returns:
-        ``(n_parameters,)`` parameters, and the desks; the same memory in each process.
-    """
-    dtype, count = network.dtype, network.parameters.size
-    of_desk: list[tuple[tuple[int, ...], Any]] = [
+def _arrays(network: NeuralNetwork, workers: int, images: int) -> list[tuple[tuple[int, ...], np.dtype[Any]]]:
+    """Shapes and types of what is shared: the parameters, then each worker's desk."""
+    dtype, parameters = network.dtype, network.parameters.shape
+    desk: list[tuple[tuple[int, ...], np.dtype[Any]]] = [
         ((images, prod(network.input_shape)), dtype),
         ((images,), np.dtype(np.intp)),
         ((images, network.classes), dtype),
-        ((count,), dtype),
-        ((network.statistics.size,), dtype),
+        (parameters, dtype),
+        (network.statistics.shape, dtype),
     ]
-    arrays = [((count,), dtype), *of_desk * workers]
-    sizes = [-(-prod(shape) * kind.itemsize // CACHE_LINE) * CACHE_LINE for shape, kind in arrays]
-    if make:
-        file.write_bytes(bytes(sum(sizes)))
-    with file.open("r+b") as opened:
-        memory = mmap.mmap(opened.fileno(), sum(sizes))
-    starts = np.cumsum([0, *sizes]).tolist()
+    return [(parameters, dtype), *desk * workers]
+
+
+def _sizes(arrays: list[tuple[tuple[int, ...], np.dtype[Any]]]) -> list[int]:
+    """The bytes of each array, to the end of its last cache line."""
+    return [-(-prod(shape) * dtype.itemsize // CACHE_LINE) * CACHE_LINE for shape, dtype in arrays]
+
+
+def size_of_desks(network: NeuralNetwork, workers: int, images: int) -> int:
+    """How many bytes ``desks_in`` needs."""
+    return sum(_sizes(_arrays(network, workers, images)))
+
+
+def desks_in(memory: mmap.mmap, network: NeuralNetwork, workers: int, images: int) -> tuple[Array, list[Desk]]:
+    """Lay out shared memory: ``(n_parameters,)`` parameters, and a desk for each worker; the same in each process.
+
+    Args:
+        memory: of ``size_of_desks`` bytes.
+        network: what it is shared for.
+        workers: how many.
+        images: the most that a worker has in one batch.
+    """
+    arrays = _arrays(network, workers, images)
+    starts = np.cumsum([0, *_sizes(arrays)]).tolist()
     parameters, *rest = [
-        np.frombuffer(memory, kind, prod(shape), start).reshape(shape)
-        for (shape, kind), start in zip(arrays, starts, strict=False)
+        np.frombuffer(memory, dtype, prod(shape), start).reshape(shape)
+        for (shape, dtype), start in zip(arrays, starts, strict=False)
     ]
-    return parameters, [Desk(*rest[start : start + len(of_desk)]) for start in range(0, len(rest), len(of_desk))]
+    width = len(Desk._fields)
+    return parameters, [Desk(*rest[start : start + width]) for start in range(0, len(rest), width)]
+
+
+class SharedMemory:
+    """Memory that processes share and that nobody has to remove: it is gone with the last of them.
+
+    On Windows it has a name while anybody has it. Elsewhere it is a file that has none; a process gets it with its
+    start, under the number ``name``.
+    """
+
+    def __init__(self, size: int) -> None:
+        if sys.platform == "win32":
+            self.name: int | str = f"digits-{os.getpid()}-{os.urandom(8).hex()}"
+            self.memory = mmap.mmap(-1, size, tagname=self.name)
+        else:
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115
+            self._file.write(bytes(size))  # now, while a full disk is an error that can be told
+            self._file.flush()
+            self.name = self._file.fileno()
+            self.memory = mmap.mmap(self.name, size)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file; the memory remains as long as there are arrays in it."""
+        if sys.platform != "win32":
+            self._file.close()
+
+    @staticmethod
+    def of_parent(name: int | str, size: int) -> mmap.mmap:
+        """The same memory, in a process that was started with it."""
+        if sys.platform == "win32":
+            return mmap.mmap(-1, size, tagname=cast(str, name))
+        memory = mmap.mmap(cast(int, name), size)
+        os.close(cast(int, name))
+        return memory
 
 
 class Worker:
     """A process that computes one part of each batch. It ends when the pipe to it is closed, however that comes about.
 
-    Both sides write lines of JSON. Each question has a number, and the answer has it too: if somebody pressed Ctrl-C
-    between them, the next to ask passes over an answer that nobody took.
+    Both sides write lines of JSON. Each question has a number, and the answer has it too: after a Ctrl-C between them,
+    the next to ask passes over what nobody took.
     """
 
-    def __init__(self, desk: Desk, setup: dict[str, Any]) -> None:
+    def __init__(self, desk: Desk, memory: SharedMemory) -> None:
         self.desk = desk
-        self._asked = 0
-        here = str(Path(__file__).parents[1])  # which need not be installed
-        paths = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
-        apart: dict[str, Any] = {"process_group": 0}  # from those whom Ctrl-C in the terminal stops
-        if sys.platform == "win32":
-            apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "digits.data_parallel"],
+        self._asked = self._answered = 0
+        apart: dict[str, Any] = {}
+        if sys.platform != "win32":
+            apart = {"process_group": 0, "pass_fds": [memory.name]}  # Ctrl-C in the terminal is for the trainer
+        self.process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-P", "-c", START, json.dumps(sys.path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=os.environ | dict.fromkeys(LIBRARIES, "1") | {"PYTHONPATH": paths},
+            env=os.environ | dict.fromkeys(LIBRARIES, "1"),
             **apart,
         )
         self._questions, self._answers = cast(IO[bytes], self.process.stdin), cast(IO[bytes], self.process.stdout)
-        self._ask("set up", **setup)
 
-    def begin(self, inputs: Array, labels: Array, count: int) -> None:
+    def begin(self, inputs: Array, labels: Array, statistics: Array, count: int) -> None:
         """Have a part of a batch of ``count`` images computed; ``answer`` then has its share in the loss."""
         images = len(inputs)
         self.desk.inputs[:images] = inputs.reshape(images, -1)
-        place = self.desk.labels if labels.ndim == 1 else self.desk.targets
-        place[:images] = labels
-        self._ask("compute", images=images, count=count, labelled=labels.ndim == 1)
+        (self.desk.labels if labels.ndim == 1 else self.desk.targets)[:images] = labels
+        self.desk.statistics[...] = statistics
+        self.ask(images=images, count=count, labelled=labels.ndim == 1)
 
     def random_state(self, state: dict[str, Any] | None = None) -> dict[str, Any]:
         """Its generator's state, after it was set to another one, if there is any."""
-        self._ask("random state", state=state)
+        self.ask(state=state)
         return cast(dict[str, Any], self.answer())
 
-    def _ask(self, what: str, **details: Any) -> None:
+    def settle(self) -> None:
+        """Let it finish what nobody waited for, before its desk is used again."""
+        if self._answered < self._asked:
+            self.random_state()
+
+    def ask(self, **question: Any) -> None:
+        """Send a question: one line."""
         self._asked += 1
         try:
-            write_line(self._questions, {"number": self._asked, "what": what} | details)
-        except BrokenPipeError as error:
-            raise ChildProcessError(GONE) from error
+            write_line(self._questions, question | {"number": self._asked})
+        except OSError as error:
+            raise ChildProcessError("a process that computed a part of each batch is gone") from error
 
     def answer(self) -> Any:
         """The answer to the last question.
@@ -227,57 +305,59 @@ class Worker:
         for line in self._answers:
             answer = json.loads(line)
             if answer["number"] == self._asked:
+                self._answered = self._asked
+                if "error" in answer:
+                    raise ChildProcessError(f"a part of the batch could not be computed: {answer['error']}")
                 return answer["answer"]
-        raise ChildProcessError(GONE)
-
-    def end(self) -> None:
-        """Let the process end."""
-        for pipe in (self._questions, self._answers):
-            with suppress(OSError):
-                pipe.close()
-        try:
-            self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        raise ChildProcessError("a process that computed a part of each batch is gone")
 
 
-def end(workers: list[Worker], file: Path) -> None:
-    """Let workers end, and remove the file."""
+def end(workers: list[Worker]) -> None:
+    """Let workers end, all at once."""
     for worker in workers:
-        worker.end()
-    with suppress(OSError):
-        file.unlink()
+        for pipe in (worker.process.stdin, worker.process.stdout):
+            with suppress(OSError):
+                cast(IO[bytes], pipe).close()
+    for worker in workers:
+        try:
+            worker.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            worker.process.kill()
+            worker.process.wait()
+    workers.clear()
 
 
-def work(questions: IO[bytes], answers: IO[bytes]) -> None:
+def work() -> None:
     """Be a worker, until nobody asks any more, or nobody listens."""
-    for line in questions:
-        setup = json.loads(line)
-        with suppress(BrokenPipeError):
-            _answer(setup, questions, answers)
-        with suppress(OSError):
-            Path(setup["file"]).unlink()  # nobody else does, if the trainer was killed
-
-
-def _answer(setup: dict[str, Any], questions: IO[bytes], answers: IO[bytes]) -> None:
-    """Make the network, and compute what is asked."""
+    setup = json.loads(sys.stdin.buffer.readline() or "null")
+    if setup is None:
+        return
     network = NeuralNetwork([*map(layer_from_config, setup["layers"])], setup["input_shape"], dtype=setup["dtype"])
-    parameters, desks = share(Path(setup["file"]), network, setup["workers"], setup["images"])
+    shared = network, setup["workers"], setup["images"]
+    parameters, desks = desks_in(SharedMemory.of_parent(setup["memory"], size_of_desks(*shared)), *shared)
     desk = desks[setup["position"]]
     network.lay_out(parameters, desk.gradients, desk.statistics)
     network.random.bit_generator.state = setup["random"]
-    for line in questions:
-        question = json.loads(line)
-        answer: Any
-        if question["what"] == "compute":
-            images, labels = question["images"], desk.labels if question["labelled"] else desk.targets
-            answer = network.forward_backward(desk.inputs[:images], labels[:images], question["count"])
-        else:
-            if question["state"]:
-                network.random.bit_generator.state = question["state"]
-            answer = dict(network.random.bit_generator.state)
-        write_line(answers, {"number": question["number"], "answer": answer})
+    quiet = np.errstate(over="ignore", invalid="ignore")  # the trainer looks at the loss
+    with suppress(OSError), quiet, os.fdopen(1, "wb", buffering=0) as answers:  # so that nothing is left to write
+        write_line(answers, {"number": setup["number"], "answer": None})
+        for line in sys.stdin.buffer:
+            question = json.loads(line)
+            try:
+                answer = {"answer": _answer(question, network, desk)}
+            except Exception as error:  # noqa: BLE001  whatever it is, the trainer shall know
+                answer = {"error": repr(error)}
+            write_line(answers, answer | {"number": question["number"]})
+
+
+def _answer(question: dict[str, Any], network: NeuralNetwork, desk: Desk) -> Any:
+    """The loss of a part, or the random state."""
+    if "images" in question:
+        images, labels = question["images"], desk.labels if question["labelled"] else desk.targets
+        return network.forward_backward(desk.inputs[:images], labels[:images], question["count"])
+    if question["state"] is not None:
+        network.random.bit_generator.state = question["state"]
+    return dict(network.random.bit_generator.state)
 
 
 def write_line(pipe: IO[bytes], content: dict[str, Any]) -> None:
@@ -290,9 +370,3 @@ def cut(count: int, parts: int) -> list[slice]:
     """Cut ``count`` things into parts of equal size, or nearly."""
     bounds = [count * part // parts for part in range(parts + 1)]
     return [slice(start, stop) for start, stop in pairwise(bounds)]
-
-
-if __name__ == "__main__":
-    quiet = np.errstate(over="ignore", invalid="ignore")  # the trainer looks at the loss
-    with quiet, os.fdopen(1, "wb", buffering=0) as stdout:  # unbuffered: if nobody listens, nothing is left to write
-        work(sys.stdin.buffer, stdout)

@@ -11,7 +11,7 @@ on, so a resumed run gives, bit for bit, the weights of one that was never stopp
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from math import isfinite
 from time import perf_counter
@@ -101,6 +101,15 @@ class Finished:
 Event = Step | EpochEnd | Finished
 
 
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Tell in a sentence what went wrong with the other processes."""
+    try:
+        yield
+    except OSError as error:
+        raise DigitsError(f"{what}: {error}. With --threads 1 there are none.") from error
+
+
 def train(
     network: NeuralNetwork,
     dataset: Dataset,
@@ -124,11 +133,12 @@ class Training(Iterator[Event]):
         recipe: how. Its network settings are not used here: the network is given.
         seed: of the order of the images.
         resume_from: what ``checkpoint()`` returned, of a run with the same network, data, recipe and seed.
-        threads: how many compute. In a network with convolutions, or with a teacher, these are processes, and each takes
-            a part of every batch (see ``DataParallel``): two by default, however many cores there are. In others they are
-            threads and share out the matrix products: one by default, and all there are for large networks: two take a fifth off the time of a small
-            network on idle cores, but wait for each other when other programs want the cores too, up to a hundred
-            times as long. The last bits of the weights depend on it, with batch normalisation more than these.
+        threads: how many compute. In a network with convolutions, or with a teacher, these are processes, and each
+            takes a part of every batch (see ``DataParallel``): two by default, however many cores there are. In others
+            they are threads and share out the matrix products: one by default, and all there are for large networks.
+            Two take a fifth off the time of a small network on idle cores, but wait for each other when other programs
+            want the cores too, up to a hundred times as long. The last bits of the weights depend on it, with batch
+            normalisation more than these.
         teacher: the trained network that the recipe names, where it has a teacher.
 
     Attributes:
@@ -187,10 +197,8 @@ class Training(Iterator[Event]):
             largest = max(array.size for _, array in network.named_parameters()) * self.batches.batch_size
             self.threads = self.blas = threads or (None if largest >= LARGE_PRODUCT else 1)
             parts = 1
-        try:
+        with _told("no process to train in can be started"):
             self.parallel = DataParallel(network, parts, self.batches.batch_size)
-        except OSError as error:
-            raise DigitsError(f"no process to train in can be started ({error}); --threads 1 does without.") from error
         self.teacher = teacher
         self.optimizer = recipe.make_optimizer()
         self.learning_rate = recipe.learning_rate
@@ -209,7 +217,8 @@ class Training(Iterator[Event]):
         self.history: list[EpochEnd] = []
         if resume_from is not None:
             try:
-                self._restore(resume_from)
+                with _told("a process to train in failed"):
+                    self._restore(resume_from)
             except (AttributeError, ArithmeticError, LookupError, TypeError, ValueError) as error:
                 raise DigitsError("the checkpoint is damaged.") from error
         self._events = self._run()
@@ -228,11 +237,9 @@ class Training(Iterator[Event]):
         """The next event. What passes until it is asked for is no training time."""
         self._began = perf_counter()
         quiet = np.errstate(over="ignore", invalid="ignore")  # a loss that overflows is reported in words
-        try:
-            with blas_threads(self.blas) if self.blas else nullcontext(), quiet:
-                return next(self._events)
-        except ChildProcessError as error:
-            raise DigitsError(f"{error}, perhaps for want of memory.") from error
+        of_blas = blas_threads(self.blas) if self.blas else nullcontext()
+        with of_blas, quiet, _told("a process to train in failed"):
+            return next(self._events)
 
     def _run(self) -> Iterator[Event]:
         while self.epoch < self.recipe.epochs:
@@ -242,6 +249,7 @@ class Training(Iterator[Event]):
             yield self._end_epoch()
         self.network.parameters[...] = self.measured.parameters
         self.network.statistics[...] = self.measured.statistics
+        self.parallel.close()
         accuracy = self.history[-1].validation_accuracy
         yield Finished(self.recipe.epochs, self.steps, self.seconds, accuracy)
 
@@ -304,6 +312,8 @@ class Training(Iterator[Event]):
 
     def checkpoint(self) -> dict[str, Any]:
         """All that the next event depends on, as plain arrays, lists, strings and numbers; nothing is shared."""
+        with _told("a process to train in failed"):
+            random_states = self.parallel.random_states()
         return {
             "recipe": self.recipe.to_dict(),
             "seed": self.seed,
@@ -312,7 +322,7 @@ class Training(Iterator[Event]):
             "network": self.network.config(),
             "parameters": self.network.parameters.copy(),
             "statistics": self.network.statistics.copy(),
-            "random": self.parallel.random_states(),
+            "random": random_states,
             "optimizer": self.optimizer.state(),
             "averages": [average.average.copy() for average in self.averages],
             "learning_rate": self.learning_rate,

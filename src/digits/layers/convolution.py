@@ -111,7 +111,7 @@ class Conv2D(Layer):
         return self._answers(columns, np.empty((self.filters, columns.shape[1]), self.dtype))
 
     def infer_size(self) -> int:
-        """The numbers in an image's patches."""
+        """The numbers in an image's patches, and the ones below them."""
         return prod(self._columns_shape(1))
 
     def _columns_shape(self, count: int) -> Shape:

@@ -43,6 +43,7 @@ class Layer:
         input_shape, output_shape: of one image, without the batch; set when a network takes the layer in.
         parameters, gradients: ``(n,)``: all of the layer's parameters, one after the other, and their gradients; views
             into the network's.
+        statistics: ``(m,)``, likewise.
         arguments: the names of the constructor's arguments, each stored untouched under the same name.
     """
 
@@ -51,6 +52,7 @@ class Layer:
     output_shape: Shape
     parameters: Array
     gradients: Array
+    statistics: Array
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(str(getattr(self, name)) for name in self.arguments)})"
