@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -158,6 +159,14 @@ def three_steps(parts: int = 2, before: Callable[[DataParallel], None] = lambda 
     return [network.parameters, network.gradients, network.statistics, np.array(losses)]
 
 
+def comes_true(condition: Callable[[], Any], seconds: float = 10) -> bool:
+    """Whether it does in this time."""
+    until = time.monotonic() + seconds
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.01)
+    return bool(condition())
+
+
 def halted(parallel: DataParallel, which: int, seconds: float) -> threading.Timer:
     """Stop one worker, and let it go on after a while."""
     process = parallel.workers[which].process
@@ -180,8 +189,8 @@ def test_the_number_of_parts_matters_so_it_belongs_to_a_run() -> None:
 
 
 @needs_signals
-def test_the_parts_are_computed_at_the_same_time() -> None:
-    """The first part is done, its gradients are there, while the other's process stands still."""
+def test_the_first_part_does_not_wait_for_the_others() -> None:
+    """It is done, its gradients are there, while the other's process stands still."""
     network = noisy()
     parallel = DataParallel(network, 2, 6)
     parallel.forward_backward(*batch(6))
@@ -189,10 +198,7 @@ def test_the_parts_are_computed_at_the_same_time() -> None:
     seen: list[bool] = []
 
     def look() -> None:
-        until = time.monotonic() + 10
-        while not network.gradients.any() and time.monotonic() < until:
-            time.sleep(0.01)
-        seen.append(bool(network.gradients.any()))
+        seen.append(comes_true(lambda: network.gradients.any()))
         parallel.workers[0].process.send_signal(signal.SIGCONT)
 
     parallel.workers[0].process.send_signal(signal.SIGSTOP)
@@ -200,6 +206,22 @@ def test_the_parts_are_computed_at_the_same_time() -> None:
     looking.start()
     parallel.forward_backward(*batch(6))
     looking.join()
+    assert seen == [True]
+
+
+def test_the_others_do_not_wait_for_the_first_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them are done, their gradients are there, before it has begun."""
+    network = noisy()
+    parallel = DataParallel(network, 3, 6)
+    forward_backward = network.forward_backward
+    seen: list[bool] = []
+
+    def waiting(*arguments: Any) -> float:
+        seen.append(comes_true(lambda: all(worker.desk.gradients.any() for worker in parallel.workers)))
+        return forward_backward(*arguments)
+
+    monkeypatch.setattr(network, "forward_backward", waiting)
+    parallel.forward_backward(*batch(6))
     assert seen == [True]
 
 
@@ -241,17 +263,16 @@ def test_a_step_after_an_interrupted_one_waits_until_the_worker_is_done() -> Non
     """Else it would find the next part on its desk while it still computes the last one."""
     network, fresh = noisy(), noisy()
     parallel, expected = DataParallel(network, 2, 6), DataParallel(fresh, 2, 6)
-    kept = parallel.random_states(), network.statistics.copy()
     images, labels = batch(6)
+    mistaken = np.insert(labels[1:], 0, 99)  # in the first part
+    with pytest.raises(IndexError):
+        expected.forward_backward(images, mistaken)
+    expected.random_states()  # now its worker is done
     process = parallel.workers[0].process
     process.send_signal(signal.SIGSTOP)
     with pytest.raises(IndexError):
-        parallel.forward_backward(images, np.insert(labels[1:], 0, 99))  # a mistake in the first part
-    timer = threading.Timer(0.2, process.send_signal, [signal.SIGCONT])
-    timer.start()
-    for worker in parallel.workers:
-        worker.settle()
-    parallel.restore(*kept)
+        parallel.forward_backward(images, mistaken)
+    threading.Timer(0.2, process.send_signal, [signal.SIGCONT]).start()
     assert parallel.forward_backward(images, labels) == expected.forward_backward(images, labels)
     assert np.array_equal(network.statistics, fresh.statistics)
     assert np.array_equal(network.gradients, fresh.gradients)
@@ -292,20 +313,59 @@ def test_what_another_process_cannot_make_is_refused() -> None:
 
 
 def test_a_worker_that_cannot_start_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "executable", "/bin/false")
-    with pytest.raises(ChildProcessError, match="is gone"):
-        DataParallel(noisy(), 3, 8)
+    if false := shutil.which("false"):
+        monkeypatch.setattr(sys, "executable", false)
+        with pytest.raises(ChildProcessError, match="is gone"):
+            DataParallel(noisy(), 3, 8)
     monkeypatch.setattr(sys, "executable", "/no/such/python")
     with pytest.raises(FileNotFoundError):
         DataParallel(noisy(), 3, 8)
 
 
+def test_a_constructor_that_fails_leaves_no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+
+    class Second(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            if started:
+                raise BlockingIOError("no more processes")
+            super().__init__(*arguments, **options)
+            started.append(self)
+
+    monkeypatch.setattr(subprocess, "Popen", Second)
+    with pytest.raises(BlockingIOError) as kept:
+        DataParallel(noisy(), 3, 8)
+    assert [process.poll() for process in started] == [0]
+    assert kept.value is not None  # with its traceback, in which the object lives on
+
+
 def test_a_worker_imports_what_the_trainer_can_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not what lies about in the working directory, nor in a folder that ``PYTHONPATH`` would put first."""
-    (tmp_path / "typing.py").write_text("raise ImportError('the wrong one')")
+    """Not what lies about in the working directory, nor what comes later on the trainer's path."""
+    for name in ("json", "typing"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError('the wrong one')")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*filter(None, sys.path), str(tmp_path)])
+    monkeypatch.setattr(sys, "path", [*filter(None, sys.path), str(tmp_path), tmp_path])  # a Path, which nobody reads
     assert np.isfinite(DataParallel(noisy(), 2, 6).forward_backward(*batch(6)))
+
+
+def test_what_a_start_up_file_prints_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sitecustomize.py").write_text("print('hello')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert np.isfinite(DataParallel(noisy(), 2, 6).forward_backward(*batch(6)))
+
+
+def test_there_is_nothing_to_compute_with_after_the_end() -> None:
+    network = noisy()
+    parallel = DataParallel(network, 2, 6)
+    states, statistics = parallel.random_states(), network.statistics.copy()
+    parallel.close()
+    network.random.random()
+    after = parallel.random_states()
+    for use in (lambda: parallel.forward_backward(*batch(6)), lambda: parallel.restore(states, statistics + 1)):
+        with pytest.raises(ValueError, match="the workers have ended"):
+            use()
+    assert parallel.random_states() == after
+    assert np.array_equal(network.statistics, statistics)
 
 
 @pytest.mark.parametrize("how", ["close", "del"])

@@ -19,7 +19,7 @@ from digits.errors import DigitsError, Interrupted
 from digits.model_files import load_checkpoint, load_model, save_checkpoint, save_model
 from digits.recipes import Recipe
 from digits.runs import Run, checkpoint_path, find_interruption
-from digits.training import TrainingDiverged
+from digits.training import TrainingDiverged, WorkerFailed
 
 resource = pytest.importorskip("resource")  # not on Windows
 
@@ -92,10 +92,28 @@ def test_a_run_whose_helper_is_killed_says_so_and_can_be_resumed(data_folder: Pa
     _, errors = process.communicate()
     if sys.platform == "linux":
         assert process.returncode == 1
-        assert "a process to train in failed" in errors
+        assert "training in several processes failed: a process that computed a part of each batch is gone; " in errors
+        assert "the work so far is saved in model.pkl.checkpoint, --resume goes on." in errors
         assert "Traceback" not in errors
     complete(["--resume", *CONVOLUTIONAL])
     assert np.array_equal(weights(), weights("whole.pkl"))
+
+
+def test_a_resumed_run_whose_helper_cannot_start_keeps_its_checkpoint(
+    folder: Path, small_set: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = Recipe(convolutions="2x3 pool", epochs=2)
+    events = Run(recipe, 0, small_set, small_set, Path("model.pkl")).events()
+    next(events)
+    del events
+    saved = find_interruption(Path("model.pkl"))
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    with pytest.raises(WorkerFailed) as told:
+        Run(recipe, 0, small_set, small_set, Path("model.pkl"), saved.checkpoint, saved.threads)
+    assert "remove" not in str(told.value)
+    assert "--threads" not in str(told.value)  # a checkpoint is of as many as it is
+    with pytest.raises(WorkerFailed, match="--threads 1 does without"):
+        Run(recipe, 0, small_set, small_set, Path("model.pkl"))
 
 
 def kill_and_resume(kills: int, random: np.random.Generator, arguments: Sequence[str]) -> int:
@@ -118,7 +136,7 @@ def kill_and_resume(kills: int, random: np.random.Generator, arguments: Sequence
         return killed
 
 
-CONVOLUTIONAL = ("--convolutions", "2x3 pool 4x3 pool", "--batch-norm", "--hidden", "16", "--epochs", "20")
+CONVOLUTIONAL = ("--convolutions", "2x3 pool 4x3 pool", "--batch-norm", "--hidden", "16", "--epochs", "60")
 kinds_of_runs = pytest.mark.parametrize(
     "arguments", [(), ("--augment", "--epochs", "40"), CONVOLUTIONAL], ids=["", "warped", "convolutional"]
 )

@@ -261,7 +261,7 @@ def test_a_helper_that_is_gone_is_told_in_a_sentence(small_set: Dataset) -> None
     training.parallel.workers[0].process.kill()
     training.parallel.workers[0].process.wait()
     for use in (training.checkpoint, lambda: next(training)):
-        with pytest.raises(DigitsError, match=r"a process to train in failed: .* is gone\. With --threads 1"):
+        with pytest.raises(DigitsError, match=r"training in several processes failed: .* is gone\."):
             use()
 
 

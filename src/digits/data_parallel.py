@@ -48,7 +48,7 @@ from digits.data_parallel import work
 work()
 """
 LIBRARIES = "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"
-PATIENCE = 10.0  # seconds that a worker may take to end
+PATIENCE = 3.0  # seconds that a worker may take to end
 
 
 class DataParallel:
@@ -77,9 +77,13 @@ class DataParallel:
         self.workers: list[Worker] = []
         self._last_states: list[dict[str, Any]] = []
         self._threads = ThreadPoolExecutor(parts)
-        self._end = weakref.finalize(self, end, self.workers)
-        if parts > 1:
-            self._start(network)
+        self.end = weakref.finalize(self, end, self.workers)  # lets the workers end, now or with the object
+        try:
+            if parts > 1:
+                self._start(network)
+        except BaseException:
+            self.end()  # the error's traceback keeps the object
+            raise
 
     def _start(self, network: NeuralNetwork) -> None:
         """Start the workers, and wait until they are ready."""
@@ -90,7 +94,7 @@ class DataParallel:
             self.parameters, desks = desks_in(memory.memory, network, others, images)
             for position, desk in enumerate(desks):
                 self.workers.append(Worker(desk, memory))
-                state = dict(bits.jumped(position + 1).state)  # each 2¹²⁷ numbers ahead of the one before
+                state = dict(bits.jumped(position + 1).state)  # each 0.6·2¹²⁸ numbers ahead of the one before
                 self.workers[-1].ask(memory=memory.name, position=position, random=state, **setup)
             for worker in self.workers:
                 worker.answer()
@@ -99,12 +103,13 @@ class DataParallel:
         """As ``NeuralNetwork.forward_backward``, for the whole batch.
 
         Raises:
-            ValueError: if the batch is empty, or larger than was said.
+            ValueError: if the batch is empty, or larger than was said, or the workers have ended.
             ChildProcessError: if a worker is gone, or its part cannot be computed.
         """
         count, network = len(inputs), self.network
         if not 1 <= count <= self.batch_size:
             raise ValueError(f"a batch has 1 to {self.batch_size} images here; got {count}")
+        self._require_workers()
         first, *others = [part for part in cut(count, self.parts) if part.start < part.stop]
         busy = self.workers[: len(others)]
         if busy:
@@ -141,23 +146,29 @@ class DataParallel:
     def close(self) -> None:
         """Let the workers end, when there are no more batches. A last checkpoint can still be made."""
         self._last_states = self.random_states()[1:]
-        self._end()
+        self.end()
 
     def restore(self, random_states: list[dict[str, Any]], statistics: Array) -> None:
         """Go back to what a checkpoint has.
 
         Raises:
-            TypeError, ValueError: if it is of another number of parts, or one of the states is none.
+            ArithmeticError, LookupError, TypeError, ValueError: if it is of another number of parts, or one of the
+                states is none, or the workers have ended.
             ChildProcessError: if a worker is gone.
         """
         if len(random_states) != self.parts:
             raise ValueError(f"the random states of {len(random_states)} parts; here are {self.parts}")
+        self._require_workers()
         for state in random_states:
             np.random.PCG64().state = cast(Any, state)
         self.network.random.bit_generator.state = random_states[0]
         self.network.statistics[...] = statistics
         for worker, state in zip(self.workers, random_states[1:], strict=True):
             worker.random_state(state)
+
+    def _require_workers(self) -> None:
+        if len(self.workers) < self.parts - 1:
+            raise ValueError("the workers have ended, so no more can be computed")
 
 
 class Desk(NamedTuple):
@@ -262,7 +273,7 @@ class Worker:
         if sys.platform != "win32":
             apart = {"process_group": 0, "pass_fds": [memory.name]}  # Ctrl-C in the terminal is for the trainer
         self.process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-P", "-c", START, json.dumps(sys.path)],
+            [sys.executable, "-P", "-c", START, json.dumps([path for path in sys.path if isinstance(path, str)])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=os.environ | dict.fromkeys(LIBRARIES, "1"),
@@ -303,6 +314,8 @@ class Worker:
             ChildProcessError: if there comes none.
         """
         for line in self._answers:
+            if not line.startswith(b"{"):  # somebody's start-up file prints
+                continue
             answer = json.loads(line)
             if answer["number"] == self._asked:
                 self._answered = self._asked

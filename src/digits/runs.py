@@ -30,7 +30,7 @@ from digits.model_files import (
     teacher_of,
 )
 from digits.recipes import Recipe
-from digits.training import MOST_THREADS, Event, Finished, TrainingDiverged, train
+from digits.training import MOST_THREADS, Event, Finished, TrainingDiverged, WorkerFailed, train
 
 CHECKPOINT_SECONDS = 1.0  # between checkpoints, at least
 CHECKPOINT_SHARE = 0.02  # of the time may go into writing them
@@ -125,6 +125,8 @@ class Run:
                 threads=threads,
                 teacher=teacher_of(recipe),
             )
+        except WorkerFailed:
+            raise
         except DigitsError as error:
             raise _remove_it(checkpoint_path(path), str(error)) if resume_from else error from None
         self.held_out = validation_size(len(train_set), recipe.validation)
@@ -140,23 +142,36 @@ class Run:
         Raises:
             Interrupted: after SIGINT or SIGTERM, when a checkpoint has been written.
             TrainingDiverged: if the loss stops being finite. The old model stays.
+            WorkerFailed: if another process that it needs is gone. The last checkpoint stays.
         """
-        with _stop_requests() as requests:
-            self._save_checkpoint()
-            for event in self._trained():
-                if isinstance(event, Finished):
-                    self._finish(event)
-                yield event
-                if isinstance(event, Finished):
-                    break
-                if requests:
-                    self._save_checkpoint()
-                    done = f"after {self.training.epoch} of {self.recipe.epochs} epochs"
-                    message = f"Stopped {done}; the work so far is saved in {checkpoint_path(self.path)}."
-                    raise Interrupted(message, leave=signal.SIGTERM in requests)
-                if monotonic() >= self._next_checkpoint:
-                    self._save_checkpoint()
+        try:
+            with _stop_requests() as requests:
+                yield from self._events(requests)
+        except WorkerFailed as error:
+            if not checkpoint_path(self.path).exists():
+                raise
+            message = f"{str(error)[:-1]}; the work so far is saved in {checkpoint_path(self.path)}, --resume goes on."
+            raise WorkerFailed(message) from error
+        finally:
+            self.training.parallel.end()
         checkpoint_path(self.path).unlink(missing_ok=True)
+
+    def _events(self, requests: list[int]) -> Iterator[Event]:
+        """Train, checkpoint and finish, until a signal asks to stop."""
+        self._save_checkpoint()
+        for event in self._trained():
+            if isinstance(event, Finished):
+                self._finish(event)
+            yield event
+            if isinstance(event, Finished):
+                break
+            if requests:
+                self._save_checkpoint()
+                done = f"after {self.training.epoch} of {self.recipe.epochs} epochs"
+                message = f"Stopped {done}; the work so far is saved in {checkpoint_path(self.path)}."
+                raise Interrupted(message, leave=signal.SIGTERM in requests)
+            if monotonic() >= self._next_checkpoint:
+                self._save_checkpoint()
 
     def _trained(self) -> Iterator[Event]:
         """The events of training. Of a run that diverged nothing is kept: to go on would end the same way."""

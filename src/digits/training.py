@@ -43,6 +43,10 @@ class TrainingDiverged(DigitsError):
     """The loss stopped being a finite number."""
 
 
+class WorkerFailed(DigitsError):
+    """Another process that training needs is gone, or could not be started. A checkpoint is as good as before."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One step of gradient descent was taken.
@@ -102,12 +106,12 @@ Event = Step | EpochEnd | Finished
 
 
 @contextmanager
-def _told(what: str) -> Iterator[None]:
+def _workers_watched(hint: str = "") -> Iterator[None]:
     """Tell in a sentence what went wrong with the other processes."""
     try:
         yield
     except OSError as error:
-        raise DigitsError(f"{what}: {error}. With --threads 1 there are none.") from error
+        raise WorkerFailed(f"training in several processes failed: {error}{hint}.") from error
 
 
 def train(
@@ -147,7 +151,7 @@ class Training(Iterator[Event]):
 
     Raises:
         DigitsError: if the data have no labels or too few images, the checkpoint is of another run, or no process can
-            be started; from the iterator, if one of them is gone.
+            be started (``WorkerFailed``; also from the iterator, and from ``checkpoint``, if one of them is gone).
         ValueError: if a network with layers that are not of ``digits.layers`` is to be computed in parts.
         TrainingDiverged: from the iterator, when the loss is no longer finite.
     """
@@ -197,7 +201,7 @@ class Training(Iterator[Event]):
             largest = max(array.size for _, array in network.named_parameters()) * self.batches.batch_size
             self.threads = self.blas = threads or (None if largest >= LARGE_PRODUCT else 1)
             parts = 1
-        with _told("no process to train in can be started"):
+        with _workers_watched("" if resume_from else "; --threads 1 does without"):
             self.parallel = DataParallel(network, parts, self.batches.batch_size)
         self.teacher = teacher
         self.optimizer = recipe.make_optimizer()
@@ -217,7 +221,7 @@ class Training(Iterator[Event]):
         self.history: list[EpochEnd] = []
         if resume_from is not None:
             try:
-                with _told("a process to train in failed"):
+                with _workers_watched():
                     self._restore(resume_from)
             except (AttributeError, ArithmeticError, LookupError, TypeError, ValueError) as error:
                 raise DigitsError("the checkpoint is damaged.") from error
@@ -238,7 +242,7 @@ class Training(Iterator[Event]):
         self._began = perf_counter()
         quiet = np.errstate(over="ignore", invalid="ignore")  # a loss that overflows is reported in words
         of_blas = blas_threads(self.blas) if self.blas else nullcontext()
-        with of_blas, quiet, _told("a process to train in failed"):
+        with of_blas, quiet, _workers_watched():
             return next(self._events)
 
     def _run(self) -> Iterator[Event]:
@@ -312,7 +316,7 @@ class Training(Iterator[Event]):
 
     def checkpoint(self) -> dict[str, Any]:
         """All that the next event depends on, as plain arrays, lists, strings and numbers; nothing is shared."""
-        with _told("a process to train in failed"):
+        with _workers_watched():
             random_states = self.parallel.random_states()
         return {
             "recipe": self.recipe.to_dict(),
