@@ -346,22 +346,16 @@ RECIPES = {
             begins_with="gentle-cnn",
             temperature=1.0,
         ),
-        Recipe(
+        replace(
+            CNN,
             name="best-cnn",
             about="a larger one, trained for longer",
             convolutions="32x5 pool 64x3 64x3 pool 128x3 pool",
             hidden=(128,),
-            batch_norm=True,
-            optimizer="adamw",
-            learning_rate=3e-3,
-            schedule="one-cycle",
-            weight_decay=0.05,
-            batch_size=100,
             epochs=36,
-            weight_average=0.999,
             augmentation=WIDE_COARSE_WARPS,
             ease_off=0.4,
-            validation=0,
+            temperature=1.0,
         ),
     )
 }
