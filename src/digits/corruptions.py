@@ -44,6 +44,7 @@ Corruption = Callable[[Array, Randoms, float], Array]
 SHAPE = (SIDE, SIDE)
 CENTRE = (SIDE - 1) / 2
 BLOCK = 64  # images at once: enough for NumPy; the clouds of more take too much memory
+TINY = np.finfo(np.float32).tiny  # a divisor where an image is black and its corruption too weak to be a number
 CLEAN = "clean"  # what ``corruption_errors`` calls the images as they are
 
 
@@ -254,7 +255,7 @@ def fog(images: Array, randoms: Randoms, severity: float) -> Array:
     """Add a cloud three times as bright as the image, then scale both down together."""
     strength = np.float32(3 * severity)
     brightest = images.max(axis=(1, 2), keepdims=True)
-    foggy: Array = (images + strength * _clouds(randoms)) * brightest / (brightest + strength)
+    foggy: Array = (images + strength * _clouds(randoms)) * brightest / np.maximum(brightest + strength, TINY)
     return foggy
 
 
