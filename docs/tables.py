@@ -10,6 +10,7 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -31,9 +32,9 @@ def with_tables(text: str) -> str:
     return TABLE.sub(lambda match: f"{match[1]}{TABLES[match['name']]()}{match[3]}", text)
 
 
-def runs(recipe: str) -> list[Results]:
+def runs(recipe: str, what: str = "train") -> list[Results]:
     """What was measured with a recipe, seed by seed."""
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in RUNS.glob(f"train-{recipe}-[0-9]*.json")]
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in RUNS.glob(f"{what}-{recipe}-[0-9]*.json")]
     return sorted(found, key=lambda run: int(run["seed"]))
 
 
@@ -63,12 +64,12 @@ def recipes_table() -> str:
     return table(["recipe", "network", "parameters", "test error", "of", "training time"], rows)
 
 
-def seeds_table() -> str:
+def seeds_table(what: str = "train") -> str:
     """Each run."""
     rows = [
         [name, str(run["seed"]), f"{run['test_error_percent']:.2f} %", duration(run["train_seconds"])]
         for name in RECIPES
-        for run in runs(name)
+        for run in runs(name, what)
     ]
     return table(["recipe", "seed", "test error", "training time"], rows)
 
@@ -195,10 +196,24 @@ OPINIONS = {
         "five, 8 views",
         "--model best-cnn --with cnn --with robust --with cnn-1.pkl --with cnn-2.pkl --views 8",
     ),
+    "best-cnns": ("*best-cnn*'s three seeds", "--model best-cnn --with best-cnn-1.pkl --with best-cnn-2.pkl"),
+    "best-cnns-views": (
+        "*best-cnn*'s three seeds, 8 views",
+        "--model best-cnn --with best-cnn-1.pkl --with best-cnn-2.pkl --views 8",
+    ),
+    "large": (
+        "these three, *cnn*, and one with larger windows",
+        "--model best-cnn --with best-cnn-1.pkl --with best-cnn-2.pkl --with cnn --with windows.pkl",
+    ),
+    "large-views": (
+        "the same five, 8 views",
+        "--model best-cnn --with best-cnn-1.pkl --with best-cnn-2.pkl --with cnn --with windows.pkl --views 8",
+    ),
 }
 TABLES: dict[str, Callable[[], str]] = {
     "recipes": recipes_table,
     "seeds": seeds_table,
+    "again": partial(seeds_table, "again"),
     "opinions": opinions_table,
     "reading": reading_table,
     "foreign": foreign_table,
