@@ -48,6 +48,7 @@ from digits.data_parallel import work
 work()
 """
 LIBRARIES = "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"
+GONE = "a process that computed a part of each batch is gone"
 PATIENCE = 3.0  # seconds that a worker may take to end
 
 
@@ -127,12 +128,15 @@ class DataParallel:
         return loss
 
     def logits(self, network: NeuralNetwork, images: Array) -> Array:
-        """``network.logits(images)``, of any network: the parts in threads, each with this thread's ``errstate``."""
-        calls = [
-            self._threads.submit(copy_context().run, network.logits, images[part])
-            for part in cut(len(images), self.parts)
+        """``network.logits(images)``, of any network: the first part here, the others in threads.
+
+        Here threads will do: a finished network takes many images at once, so its calls are few and long.
+        """
+        first, *others = cut(len(images), self.parts)
+        calls = [  # each in a copy of this thread's context, which holds NumPy's errstate
+            self._threads.submit(copy_context().run, network.logits, images[part]) for part in others
         ]
-        return np.concatenate([call.result() for call in calls])
+        return np.concatenate([network.logits(images[first]), *(call.result() for call in calls)])
 
     def random_states(self) -> list[dict[str, Any]]:
         """The random states of all parts, for a checkpoint.
@@ -305,7 +309,7 @@ class Worker:
         try:
             write_line(self._questions, question | {"number": self._asked})
         except OSError as error:
-            raise ChildProcessError("a process that computed a part of each batch is gone") from error
+            raise ChildProcessError(GONE) from error
 
     def answer(self) -> Any:
         """The answer to the last question.
@@ -322,7 +326,7 @@ class Worker:
                 if "error" in answer:
                     raise ChildProcessError(f"a part of the batch could not be computed: {answer['error']}")
                 return answer["answer"]
-        raise ChildProcessError("a process that computed a part of each batch is gone")
+        raise ChildProcessError(GONE)
 
 
 def end(workers: list[Worker]) -> None:
