@@ -235,7 +235,7 @@ def coarsen(images: Array, random: np.random.Generator, share: float = 1.0) -> N
     cells *= step
     cells += 0.5
     np.clip(cells, 0, 1, out=cells)
-    images[chosen] = up @ cells @ left.transpose(0, 2, 1)
+    images[chosen] = np.minimum(up @ cells @ left.transpose(0, 2, 1), 1)  # rounding makes 1.0000001 of it
 
 
 def add_noise(images: Array, random: np.random.Generator, share: float = 1.0) -> None:
