@@ -180,34 +180,10 @@ OPINIONS = {
         "*ensemble*, 8 views",
         "--model best-cnn --with cnn --with robust --views 8",
     ),
-    "each": (
-        "one of each: *best-cnn*, *cnn* and *best-mlp*",
-        "--model best-cnn --with cnn --with best-mlp.pkl",
-    ),
-    "each-views": (
-        "one of each, 8 views",
-        "--model best-cnn --with cnn --with best-mlp.pkl --views 8",
-    ),
-    "five": (
-        "five: *best-cnn*, *robust* and *cnn*'s three seeds",
-        "--model best-cnn --with cnn --with robust --with cnn-1.pkl --with cnn-2.pkl",
-    ),
-    "five-views": (
-        "five, 8 views",
-        "--model best-cnn --with cnn --with robust --with cnn-1.pkl --with cnn-2.pkl --views 8",
-    ),
     "best-cnns": ("*best-cnn*'s three seeds", "--model best-cnn --with best-cnn-1.pkl --with best-cnn-2.pkl"),
     "best-cnns-views": (
         "*best-cnn*'s three seeds, 8 views",
         "--model best-cnn --with best-cnn-1.pkl --with best-cnn-2.pkl --views 8",
-    ),
-    "large": (
-        "these three, *cnn*, and one with larger windows",
-        "--model best-cnn --with best-cnn-1.pkl --with best-cnn-2.pkl --with cnn --with windows.pkl",
-    ),
-    "large-views": (
-        "the same five, 8 views",
-        "--model best-cnn --with best-cnn-1.pkl --with best-cnn-2.pkl --with cnn --with windows.pkl --views 8",
     ),
 }
 TABLES: dict[str, Callable[[], str]] = {
