@@ -1,16 +1,19 @@
-"""Committees: the mean of several networks' answers about several views of an image."""
+"""Committees: the mean of several networks' logits for several views of an image."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from digits import load_mnist
+from digits.activations import Array
 from digits.committee import Committee
 from digits.layers import Conv2D, Dense, Flatten, MaxPool2D
 from digits.neural_network import NeuralNetwork
 
-IMAGES = load_mnist()[1].images[:20]
+IMAGES, LABELS = load_mnist()[1].images[:20], load_mnist()[1].labels[:20]
 
 
 def network(seed: int) -> NeuralNetwork:
@@ -21,11 +24,27 @@ def test_a_committee_of_one_with_one_view_is_that_network() -> None:
     assert np.allclose(Committee([network(0)]).predict_proba(IMAGES), network(0).predict_proba(IMAGES), atol=1e-7)
 
 
-def test_the_answer_is_the_mean_of_the_members() -> None:
+def test_the_answer_is_the_geometric_mean_of_the_members() -> None:
     members = [network(seed) for seed in range(3)]
-    mean = np.mean([member.predict_proba(IMAGES) for member in members], axis=0)
-    assert np.allclose(Committee(members).predict_proba(IMAGES), mean, atol=1e-7)
+    members[1].temperature = 2.0
+    product = np.prod([member.predict_proba(IMAGES).astype(float) for member in members], axis=0) ** (1 / 3)
+    mean = product / product.sum(axis=1, keepdims=True)
+    assert np.allclose(Committee(members).predict_proba(IMAGES), mean, atol=1e-6)
     assert np.array_equal(Committee(members).predict(IMAGES), mean.argmax(axis=1))
+
+
+@given(seeds=st.lists(st.integers(0, 1000), min_size=1, max_size=4), views=st.integers(1, 3))
+def test_no_committee_loses_more_than_its_members_on_average(seeds: list[int], views: int) -> None:
+    """Heskes 1998: what they differ by comes off the mean loss, image by image."""
+    members = [network(seed) for seed in seeds]
+    together = loss(Committee(members, views))
+    assert np.all(together <= np.mean([loss(Committee([member], views)) for member in members], axis=0) + 1e-5)
+
+
+def loss(committee: Committee) -> Array:
+    """The cross-entropy on each of the images, in nats."""
+    losses: Array = -np.log(committee.predict_proba(IMAGES)[np.arange(20), LABELS])
+    return losses
 
 
 def test_members_may_be_of_different_kinds() -> None:
