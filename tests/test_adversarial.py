@@ -15,7 +15,7 @@ from digits.activations import Array
 from digits.adversarial import BATCH, attack_errors, fgsm, pgd
 from digits.errors import DigitsError
 from digits.evaluation import evaluate
-from digits.layers import AvgPool2D, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ReLU, Tanh
+from digits.layers import AvgPool2D, BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, ReLU, Tanh
 from digits.losses import SoftmaxCrossEntropy
 from digits.model_files import load_model
 from digits.neural_network import NeuralNetwork
@@ -180,6 +180,29 @@ def test_to_be_very_sure_is_no_defence(attack, digits: Dataset) -> None:
         for network in (quick(), sure)
     ]
     assert errors[1] > 0.8 * errors[0]
+
+
+def test_silent_units_are_no_defence_against_pgd() -> None:
+    """The only unit looks at one pixel; noise in the others silences it, and then nothing has a gradient."""
+    network = NeuralNetwork([Dense(1), ReLU(), Dense(10)])
+    first, last = network.layers[0], network.layers[2]
+    network.parameters[:] = 0
+    first.weights[:], first.weights[0], first.biases[:] = -0.01, 1, 0.05
+    last.weights[0, 1], last.biases[0] = 1, 0.1  # a 1 where the unit says more than 0.1, else a 0
+    black, zeros = np.zeros((100, 784), np.float32), np.zeros(100, int)
+    noisy = np.clip(np.random.default_rng(0).uniform(-0.3, 0.3, black.shape), 0, 1)
+    assert not np.any(network.logits(noisy.astype(np.float32))[:, 1])
+    assert np.mean(network.predict(pgd(network, black, zeros, 0.3)) == 1) > 0.5
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_an_attack_on_one_image_does_not_depend_on_the_others(attack) -> None:
+    """Nor where batch normalisation cannot be folded into weights before it."""
+    network = NeuralNetwork([BatchNorm(), Dense(10)], seed=0)
+    network.forward(GREY)  # moves the running averages
+    together = attack(network, GREY, LABELS, 0.1)
+    assert np.allclose(attack(network, GREY[:1], LABELS[:1], 0.1), together[:1], atol=1e-6)
+    assert np.abs(together[0] - GREY[0]).max() > 0.05
 
 
 def test_pgd_leaves_an_image_where_the_network_first_misreads_it(digits: Dataset) -> None:

@@ -50,6 +50,12 @@ def test_missing_folders_are_made(tmp_path: Path) -> None:
     assert (tmp_path / "a" / "b" / "file").read_bytes() == b"new"
 
 
+def test_folders_made_for_nothing_are_removed(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    require_writable(tmp_path / "old" / "new" / "newer" / "file")
+    assert [path.name for path in tmp_path.rglob("*")] == ["old"]
+
+
 @pytest.mark.parametrize("exception", [KeyboardInterrupt, ValueError, MemoryError])
 def test_an_exception_while_writing_leaves_the_old_file(target: Path, exception: type[BaseException]) -> None:
     with pytest.raises(exception), atomic_write(target) as file:  # noqa: PT012

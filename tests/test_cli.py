@@ -170,6 +170,12 @@ def test_evaluate_lets_several_models_answer_together(run: Commands, small_files
     together = json.loads(run("evaluate", "--model", "0.pkl", "--with", "1.pkl", "--views", "2", "--json").output)
     assert together["count"] == alone["count"]
     assert together["negative_log_likelihood"] != alone["negative_log_likelihood"]
+    assert (alone["temperature"], together["temperature"]) == (1.0, None)
+    run("evaluate", "--model", "0.pkl", "--with", "1.pkl", "--plots", "figures")
+    assert {path.name for path in Path("figures").iterdir()} == FIGURES - {
+        "hidden_layer_map.png",
+        "first_layer_weights.png",
+    }
 
 
 def test_evaluate_prints_a_table_with_a_column_for_each_model(run: Commands, small_files: Path) -> None:
@@ -334,7 +340,16 @@ def test_every_command_has_help(run: Commands, command: tuple[str, ...]) -> None
     assert "Usage:" in result.output
 
 
-@pytest.mark.parametrize("arguments", [("dance",), ("train", "--epochs", "many"), ("predict",), ("data", "export")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("dance",),
+        ("train", "--epochs", "many"),
+        ("predict",),
+        ("data", "export"),
+        ("evaluate", "--views", "2", "--attacks"),
+    ],
+)
 def test_wrong_usage_exits_with_2(run: Commands, arguments: tuple[str, ...]) -> None:
     result = run(*arguments)
     assert result.status == 2
@@ -423,6 +438,7 @@ BAD_INPUT = [
     (("predict", "0", "--model", "no-such.pkl"), "no model"),
     (("predict", "0", "--model", "text.png"), "text.png"),
     (("predict", "0", "--plot", "answers.docx"), "must end in"),
+    (("explain", "0", "--plot", "why.docx", "--train-data", "no-such.csv"), "must end in"),
     (("predict", "0", "--plot", "text.png/x.png"), "text.png"),
     (("explain", "0-3", "--plot", "why.png"), "takes one image"),
     (("explain", "0", "--plot", "why.png", "--train-data", "unlabelled.csv"), "no labels"),
@@ -430,6 +446,7 @@ BAD_INPUT = [
     (("evaluate", "--test-data", "one.csv", "--attacks", "--compare", "no-such.pkl"), "no model"),
     (("evaluate", "--test-data", "one.csv", "--attacks", "--compare", "standard"), "named twice"),
     (("evaluate", "--test-data", "one.csv", "--attacks", "--compare", "huge-weights.pkl"), "not finite numbers"),
+    (("evaluate", "--model", "standard", "--with", "standard"), "named twice"),
     (("evaluate", "--test-data", "unlabelled.csv"), "no labels"),
     (("evaluate", "--test-data", "a-folder"), "folder"),
     (("evaluate", "--test-data", "no-such.csv"), "no-such.csv"),

@@ -126,7 +126,7 @@ def test_as_many_threads_compute_as_one_asks_for(small_set: Dataset, monkeypatch
             seen.clear()
 
 
-def test_two_parts_give_the_same_bits_whichever_thread_is_faster(small_set: Dataset) -> None:
+def test_two_parts_give_the_same_bits_whichever_process_is_faster(small_set: Dataset) -> None:
     first, second = (begin(small_set, NOISY, threads=2) for _ in range(2))
     assert np.array_equal(finish(first), finish(second))
     assert np.array_equal(first.network.statistics, second.network.statistics)

@@ -3,7 +3,7 @@
     from digits import NeuralNetwork, load_mnist, train
     from digits.layers import Dense, ReLU
 
-Start reading at ``neural_network.py``; ``layers.py`` is the heart of it.
+Start reading at ``neural_network.py``; the folder ``layers`` is the heart of it.
 
 A name is imported when it is first asked for (PEP 562): ``digits --help`` does not wait for NumPy.
 """

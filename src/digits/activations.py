@@ -2,7 +2,7 @@
 
 Each derivative is written in terms of the function's *output*, because that is what a layer still has when the
 gradient comes back. With ``out=`` a function writes into an array it is given and allocates nothing; without, it
-returns a new one. The layers of the same names are in ``layers.py``.
+returns a new one. The layers of the same names are in ``layers/activation.py``.
 """
 
 from __future__ import annotations

@@ -12,9 +12,9 @@ gradient is that of the margin
     m = log Σ_{j≠t} exp(z_j) − z_t,
 
 t being the right digit and z the logits. The loss is log(1 + exp(m)): it grows where m grows, so both gradients have
-the same signs. But ∂m/∂z is softmax over the wrong digits, and −1 for the right one: never 0. Sigmoid and tanh units
-that are saturated to the last bit still let no gradient through; of networks with such units an attack may show too
-little.
+the same signs. But ∂m/∂z is softmax over the wrong digits, and −1 for the right one: never 0. Units that are silent
+(ReLU) or saturated to the last bit (sigmoid, tanh) still let no gradient through. Where no pixel has one, PGD starts
+anew elsewhere; FGSM, which moves once, cannot, and may show too little.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def fgsm(network: NeuralNetwork, images: Array, labels: Array, epsilon: float) -
         DigitsError: if the network's answers are not finite numbers.
         ValueError: if epsilon, shapes, dtypes or labels are not such.
     """
-    twin = network.folded(np.float32)
+    twin = network.folded(np.float32).frozen()
     attacked = [
         np.clip(inputs + np.float32(epsilon) * np.sign(_gradient(twin, _logits(twin, inputs), truths)), 0, 1)
         for inputs, truths in _batches(twin, images, labels, epsilon)
@@ -80,7 +80,8 @@ def pgd(
 
     After each step, what lies outside |x′ − x| ≤ ε or outside 0…1 is brought back to the edge. A step changes each
     pixel by 2.5·ε/steps, so that it can come from any start to any end. An image that is misread takes no further
-    steps: if any of them deceives the network, the image returned does.
+    steps: if any of them deceives the network, the image returned does. An image from which no pixel has a gradient
+    starts anew, at a random place that may be nearer.
 
     Args:
         network: the one to deceive; it is left as it is.
@@ -99,7 +100,7 @@ def pgd(
     """
     if steps < 1:
         raise ValueError(f"PGD needs at least one step; got {steps}")
-    twin = network.folded(np.float32)
+    twin = network.folded(np.float32).frozen()
     random = np.random.default_rng(seed)
     attacked = [
         _climb(twin, inputs, truths, np.float32(epsilon), steps, random)
@@ -176,8 +177,7 @@ def _climb(
 ) -> Array:
     """PGD on one batch."""
     lowest, highest = np.clip(inputs - epsilon, 0, 1), np.clip(inputs + epsilon, 0, 1)
-    start = inputs + epsilon * (2 * random.random(inputs.shape, np.float32) - 1)
-    attacked: Array = np.clip(start, lowest, highest)
+    attacked: Array = np.clip(inputs + epsilon * _noise(inputs.shape, random), lowest, highest)
     step = np.float32(2.5 / steps) * epsilon
     read = np.arange(len(inputs))  # the images that are still read right
     for _ in range(steps):
@@ -185,7 +185,17 @@ def _climb(
             break
         logits = _logits(twin, attacked[read])
         right = logits.argmax(axis=1) == labels[read]
-        moves = step * np.sign(_gradient(twin, logits, labels[read]))
+        gradients = _gradient(twin, logits, labels[read])[right]
         read = read[right]
-        attacked[read] = np.clip(attacked[read] + moves[right], lowest[read], highest[read])
+        moved = attacked[read] + step * np.sign(gradients)
+        stuck = ~gradients.any(axis=tuple(range(1, gradients.ndim)))
+        if stuck.any():
+            near = epsilon * random.random((stuck.sum(), *[1] * (inputs.ndim - 1)), np.float32)
+            moved[stuck] = inputs[read[stuck]] + near * _noise(inputs[read[stuck]].shape, random)
+        attacked[read] = np.clip(moved, lowest[read], highest[read])
     return attacked
+
+
+def _noise(shape: tuple[int, ...], random: np.random.Generator) -> Array:
+    """Evenly drawn from −1…1."""
+    return 2 * random.random(shape, np.float32) - 1

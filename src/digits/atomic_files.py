@@ -25,7 +25,7 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
     a link: the file it points to is replaced. The old file's permissions stay; a new file's follow the umask.
 
     Args:
-        path: the file to make or to replace. Folders that are missing are made.
+        path: the file to make or to replace. Folders that are missing are made, and removed if the file is not.
 
     Yields:
         A binary file, open for writing.
@@ -35,9 +35,11 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
     """
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".digits-{secrets.token_hex(8)}.tmp")
+    missing: list[Path] = []
     old_mode = None
     try:
         old_mode = _mode(target)
+        missing = [folder for folder in target.parents if not folder.exists()]  # the innermost first
         target.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb") as file:
             yield file
@@ -52,6 +54,9 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):  # it is there only if something went wrong
             temporary.unlink()
+        with suppress(OSError):  # which a folder with anything in it raises
+            for folder in missing:
+                folder.rmdir()
 
 
 class _Rehearsed(Exception):

@@ -130,7 +130,7 @@ def _signs(randoms: Randoms, count: int = 1) -> Array:
 def shot_noise(images: Array, randoms: Randoms, severity: float) -> Array:
     """Count the light as few photons: a pixel gets as many as Poisson's law says, three on average where it is white.
 
-    Its variance is 1/(photons): fewer photons, more noise. The severity is the noise's standard deviation.
+    Its variance is 1/(photons): fewer photons, more noise. Its standard deviation grows as the severity does.
     """
     photons = 3 / max(severity, 0.001) ** 2  # noise of so many rounds to none
     counts = [random.poisson(image * photons) for image, random in zip(images, randoms, strict=True)]

@@ -45,7 +45,8 @@ class Explanation:
         margin: logit of the winner minus logit of the runner-up.
         contributions: ``(28, 28) float64``: gradient × input, each pixel's part of the margin; positive speaks for the
             winner.
-        bias_share: the rest of the margin, which no pixel accounts for.
+        bias_share: the biases' part of it.
+        rest: what is left; 0, but for rounding, unless an activation is smooth.
         integrated: ``(28, 28) float64``: the same by integrated gradients.
         empty_margin: the margin of the same two digits for an image without ink.
         residue: the rest that the steps of the integral leave, margin − empty_margin − sum of ``integrated``.
@@ -59,6 +60,7 @@ class Explanation:
     margin: float
     contributions: Array
     bias_share: float
+    rest: float
     integrated: Array
     empty_margin: float
     residue: float
@@ -115,25 +117,22 @@ def explain(network: NeuralNetwork, image: Array) -> Explanation:
         DigitsError: if its logits are not finite numbers, or batch normalisation cannot be folded into its weights.
     """
     twin = differentiable(network)
+    parts = margin_parts(twin, image)
     inputs = as_inputs(np.asarray(image)[np.newaxis], twin.input_shape, twin.dtype)
-    logits = _finite_logits(twin, inputs)
-    runner_up, winner = (int(digit) for digit in np.argsort(logits)[-2:])
-    direction = np.zeros(twin.classes)
-    direction[winner], direction[runner_up] = 1, -1
-    margin = float(direction @ logits)
-    contributions = inputs[0] * _gradients(twin, inputs, direction)[0]
+    direction = _direction(twin, parts.winner, parts.runner_up)
     empty_margin = float(direction @ twin.forward(np.zeros_like(inputs))[0])
-    integrated = _integrated_gradients(twin, inputs, direction, margin - empty_margin)
+    integrated = _integrated_gradients(twin, inputs, direction, parts.margin - empty_margin)
     return Explanation(
-        winner,
-        runner_up,
-        softmax(logits[np.newaxis] / twin.temperature)[0],
-        margin,
-        contributions.reshape(SIDE, SIDE),
-        margin - float(contributions.sum()),
+        parts.winner,
+        parts.runner_up,
+        softmax(parts.logits[np.newaxis] / twin.temperature)[0],
+        parts.margin,
+        parts.pixels,
+        sum(share for _, share in parts.biases),
+        parts.rest,
         integrated.reshape(SIDE, SIDE),
         empty_margin,
-        margin - empty_margin - float(integrated.sum()),
+        parts.margin - empty_margin - float(integrated.sum()),
         _first_activations(twin, inputs),
     )
 
@@ -171,8 +170,7 @@ def margin_parts(
     runner_up = next(digit for digit in ranked if digit != winner) if runner_up is None else runner_up
     if winner == runner_up:
         raise DigitsError("a margin is that of one digit over another; choose two.")
-    direction = np.zeros(twin.classes)
-    direction[winner], direction[runner_up] = 1, -1
+    direction = _direction(twin, winner, runner_up)
     pixels = (inputs[0] * _gradients(twin, inputs, direction)[0]).reshape(SIDE, SIDE)
     biases = [
         (repr(layer), float(layer.biases.ravel() @ layer.biases_gradients.ravel()))
@@ -182,6 +180,13 @@ def margin_parts(
     margin = float(direction @ logits)
     rest = margin - float(pixels.sum()) - sum(share for _, share in biases)
     return MarginParts(winner, runner_up, logits, margin, pixels, biases, rest)
+
+
+def _direction(twin: NeuralNetwork, winner: int, runner_up: int) -> Array:
+    """``(classes,)``: what the logits are multiplied by to give the margin."""
+    direction = np.zeros(twin.classes)
+    direction[winner], direction[runner_up] = 1, -1
+    return direction
 
 
 def _finite_logits(twin: NeuralNetwork, inputs: Array) -> Array:

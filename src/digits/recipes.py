@@ -63,7 +63,7 @@ class Recipe:
         weight_average: decay of the moving average of the weights, per step; 0 for none.
         augmentation: how the training images are warped at random, anew in each epoch; by default not at all.
         ease_off: the share of the epochs, at the end, over which the warps fade away, so that the network comes to see
-            images as they are.
+            images unbent; light, noise and coarse grids stay.
         non_digits: how many shapes that are no digits to train on besides, as a share of the digits; for these, all ten
             answers are to be equally probable.
         foreign_digits: how many digits in forms that are rare in MNIST to train on besides, as a share of its digits.

@@ -69,7 +69,10 @@ def find_interruption(model_path: Path) -> Interruption | None:
         raise damaged
     if seed < 0 or (threads is not None and not 1 <= threads <= MOST_THREADS):
         raise damaged
-    return Interruption(Recipe.from_dict(recipe), seed, threads, checkpoint)
+    try:
+        return Interruption(Recipe.from_dict(recipe), seed, threads, checkpoint)
+    except DigitsError as error:
+        raise damaged from error
 
 
 def _remove_it(path: Path, what: str) -> DigitsError:

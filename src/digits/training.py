@@ -32,7 +32,7 @@ from digits.optimizers import SCHEDULES, WeightAverage
 from digits.recipes import Recipe
 
 LARGE_PRODUCT = 100_000_000  # multiplications in a step's largest matrix product, from which threads pay always
-PARTS = 2  # of a batch, if the network has convolutions
+PARTS = 2  # of a batch, if the network has convolutions or a teacher
 MOST_THREADS = 64
 TEACHER_TEMPERATURE = 2.0  # a teacher's logits are divided by it, so that its doubts are large enough to learn from
 

@@ -5,7 +5,7 @@ and exit status 1; click answers wrong usage with status 2; an interruption ends
 
 One subject a file: ``program`` (the group, and ``main``), ``options`` and ``messages`` (what the commands share),
 ``train`` (and its recipes), ``evaluate`` (and the shipped models, and the check of gradients), ``robustness`` (two
-options of evaluate), ``predict`` (and all else that asks about single images), ``data``.
+options of evaluate), ``predict`` (and all else that asks about single images), ``data``, ``read``, ``studio``.
 
 A command imports what it needs when it runs, so that ``digits --help`` waits for click only.
 """

@@ -29,7 +29,7 @@ MOST_COMPARED = 4  # beside the first: more are hard to tell apart in a figure
     "partners",
     multiple=True,
     metavar="FILE|NAME",
-    help="Another model to answer together with the first: the mean of their probabilities. May be repeated.",
+    help="Another model to answer together with the first: the mean of their logits. May be repeated.",
 )
 @click.option(
     "--views",
@@ -75,29 +75,33 @@ def evaluate(
 
     if compare and not (corruptions or attacks):
         raise click.UsageError("--compare is for the tables of --corruptions and --attacks; give one of them, too.")
+    if (partners or views > 1) and (corruptions or attacks):
+        raise click.UsageError("--corruptions and --attacks measure single networks; leave out --with and --views.")
     if len(compare) > MOST_COMPARED:
         raise click.UsageError(f"--compare can be given {MOST_COMPARED} times at most; got {len(compare)}.")
     if corruptions:
         import digits.corruptions  # noqa: F401  says now, not after the work, what to install
-    networks = load_networks(model, *compare)
+    if plots:
+        require_plots(plots)
+    networks = load_networks(model, *partners, *compare)
     name, network = next(iter(networks.items()))
     test_set = load_test(test_data)
     labels = test_set.labels
     say(f"test data: {test_set.source}")
-    members = [network, *load_networks(*partners).values()] if partners else [network]
+    members = list(networks.values()) if partners else [network]
     together = Committee(members, views) if len(members) * views > 1 else network
+    alone = network if together is network else None
+    temperature = None if partners else network.temperature
     with working(f"reading {len(test_set):,} images"):
         evaluation = measure(together, test_set.images, labels)
-    if plots:
-        require_plots(plots)
     robustness = Robustness(
         measure_corruptions(networks, test_set) if corruptions else {},
         measure_attacks(networks, test_set) if attacks else {},
     )
     if plots:
-        draw_figures(plots, network, test_set, evaluation, robustness)
+        draw_figures(plots, alone, test_set, evaluation, robustness)
     if as_json:
-        found = evaluation.to_dict() | {"temperature": network.temperature} | robustness.to_dict(name)
+        found = evaluation.to_dict() | {"temperature": temperature} | robustness.to_dict(name)
         if compare:
             others = {other: networks[other] for other in networks if other != name}
             found["compared"] = {
@@ -109,7 +113,7 @@ def evaluate(
         from digits.terminal import make_console, show_evaluation
 
         console = make_console()
-        show_evaluation(evaluation, console, network.temperature)
+        show_evaluation(evaluation, console, temperature)
         robustness.show(console)
 
 
@@ -129,7 +133,7 @@ def load_networks(*names: str | None) -> dict[str, NeuralNetwork]:
 
 
 def draw_figures(
-    folder: Path, network: NeuralNetwork, test_set: Dataset, evaluation: Evaluation, robustness: Robustness
+    folder: Path, network: NeuralNetwork | None, test_set: Dataset, evaluation: Evaluation, robustness: Robustness
 ) -> None:
     """Draw all that was measured into a folder."""
     from digits.plots import evaluation_figures, save

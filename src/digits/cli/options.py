@@ -41,9 +41,15 @@ class Sizes(click.ParamType[tuple[int, ...]]):
             self.fail(f"{value!r} is not a list of whole numbers like 128,64", param, ctx)
 
 
-def require_plots(folder: Path) -> None:
-    """Fail now, not after the work, if figures cannot be drawn or written."""
-    import digits.plots  # noqa: F401  says what to install where Matplotlib is missing
+def require_figure(path: Path) -> None:
+    """Fail now, not after the work, if a figure cannot be drawn or written."""
     from digits.atomic_files import require_writable
+    from digits.plots import file_format
 
-    require_writable(folder / "figure.png")
+    file_format(path)
+    require_writable(path)
+
+
+def require_plots(folder: Path) -> None:
+    """The same of figures in a folder."""
+    require_figure(folder / "figure.png")

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from digits.cli.messages import print_json, say, working
-from digits.cli.options import file_type, json_option, model_option, test_data_option, train_data_option
+from digits.cli.options import (
+    file_type,
+    json_option,
+    model_option,
+    require_figure,
+    test_data_option,
+    train_data_option,
+)
 from digits.errors import DigitsError
 
 if TYPE_CHECKING:
@@ -36,6 +43,8 @@ def predict(what: tuple[str, ...], model: str | None, test_data: Path | None, pl
     from digits.predictions import answer, columns
     from digits.terminal import make_console, show_predictions
 
+    if plot:
+        require_figure(plot)
     questions = find_questions(what, test_data)
     trained = load_model(model)
     say(f"model: {trained.name}")
@@ -96,6 +105,7 @@ def explain(what: str, plot: Path, model: str | None, train_data: Path | None, t
     from digits.plots import explanation as draw
     from digits.plots import save
 
+    require_figure(plot)
     questions = find_questions((what,), test_data)
     if len(questions) != 1:
         raise DigitsError(f"explain takes one image; {what} names {len(questions)}.")
@@ -115,9 +125,11 @@ def explain(what: str, plot: Path, model: str | None, train_data: Path | None, t
 
 def explanation_lines(parts: Explanation) -> str:
     """Say how the margin is shared among pixels and the rest, in both ways; each line adds up to it."""
+    rest = _signed(parts.rest)  # not 0 where an activation is smooth
     return (
         f"{parts.winner} rather than {parts.runner_up}, by {parts.margin:.3f} (logits)\n"
-        f"gradient × input: pixels {_signed(parts.contributions.sum())}, biases {_signed(parts.bias_share)}\n"
+        f"gradient × input: pixels {_signed(parts.contributions.sum())}, biases {_signed(parts.bias_share)}"
+        f"{'' if rest == '+0.000' else f', rest {rest}'}\n"
         f"integrated gradients: pixels {_signed(parts.integrated.sum())},"
         f" an image without ink {_signed(parts.empty_margin)}, residue {_signed(parts.residue)}"
     )

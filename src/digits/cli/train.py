@@ -45,7 +45,8 @@ from digits.cli.options import (
     "--threads",
     type=click.IntRange(1, 64),
     metavar="N",
-    help="How many compute side by side. [default: 2 with convolutions, else 1, or all cores for large products]",
+    help="How many compute side by side. [default: 2 with convolutions or a teacher, else 1;"
+    " all cores for large products]",
 )
 @click.option(
     "--model", "path", type=file_type, default="model.pkl", metavar="F", help="File to write. [default: model.pkl]"

@@ -37,6 +37,7 @@ from digits.plots.style import (
     VERMILION,
     WIDTH,
     drawing,
+    file_format,
     save,
 )
 
@@ -60,6 +61,7 @@ __all__ = [
     "drawing",
     "evaluation_figures",
     "explanation",
+    "file_format",
     "first_layer_weights",
     "hidden_layer_map",
     "learning_curves",

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from digits.neural_network import NeuralNetwork
 
 
-def evaluation_figures(network: NeuralNetwork, images: Array, evaluation: Evaluation) -> dict[str, Figure]:
+def evaluation_figures(network: NeuralNetwork | None, images: Array, evaluation: Evaluation) -> dict[str, Figure]:
     """Make all figures of ``digits evaluate --plots``, by the name of their file without its ending.
 
     Args:
-        network: that was evaluated. Its weights are left out where they cannot be shown as pictures.
+        network: that was evaluated. Its weights are left out where they cannot be shown as pictures. None if several
+            answered together: then there is no figure of what only a single network has.
         images: those that were evaluated, in the same order.
         evaluation: of them.
     """
@@ -32,8 +33,10 @@ def evaluation_figures(network: NeuralNetwork, images: Array, evaluation: Evalua
         "worst_mistakes": worst_mistakes(images, evaluation),
         "reliability_diagram": reliability_diagram(evaluation),
         "risk_coverage": risk_coverage(curve.coverage, curve.risk),
-        "hidden_layer_map": hidden_layer_map(network, images, evaluation),
     }
+    if network is None:
+        return figures
+    figures["hidden_layer_map"] = hidden_layer_map(network, images, evaluation)
     if pixel_weights(network) is not None:
         figures["first_layer_weights"] = first_layer_weights(network)
     return figures

@@ -68,9 +68,10 @@ def _show_pixels(row: SubFigure, image: Array, parts: Explanation) -> None:
     image_axes.set_title("The image")
     chances = [(f"probability of {digit}", percent(parts.probabilities[digit])) for digit in (winner, runner_up)]
     _write_lines(image_axes, [(what, chance, INK) for what, chance in chances])
+    rest = [("the rest", parts.rest)] if abs(parts.rest) >= 0.005 else []  # where an activation is smooth
     limit = max(float(np.abs(pixels).max()) for pixels in (parts.contributions, parts.integrated)) or 1.0
-    for axes, name, pixels, rest in (
-        (gradient_axes, "Gradient × input", parts.contributions, [("biases", parts.bias_share)]),
+    for axes, name, pixels, others in (
+        (gradient_axes, "Gradient × input", parts.contributions, [("biases", parts.bias_share), *rest]),
         (
             integrated_axes,
             "Integrated gradients",
@@ -86,7 +87,7 @@ def _show_pixels(row: SubFigure, image: Array, parts: Explanation) -> None:
             [
                 (f"ink for {winner}", _signed(pixels[pixels > 0].sum()), VERMILION),
                 (f"ink for {runner_up}", _signed(pixels[pixels < 0].sum()), BLUE),
-                *((what, _signed(value), INK) for what, value in rest),
+                *((what, _signed(value), INK) for what, value in others),
                 (f"= margin of {winner} over {runner_up} (logits)", _signed(parts.margin), INK),
             ],
         )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib import rc_context
+from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
@@ -71,6 +72,18 @@ def drawing() -> Iterator[None]:
         yield
 
 
+def file_format(path: str | Path) -> str:
+    """The format of a figure by its file's ending, e.g. "png".
+
+    Raises:
+        DigitsError: if Matplotlib knows no such format.
+    """
+    ending = Path(path).suffix.lower().lstrip(".")
+    if ending not in FigureCanvasBase.get_supported_filetypes():
+        raise DigitsError(f"{path}: the name of a figure must end in .png, .svg or .pdf.")
+    return ending
+
+
 def save(figure: Figure, path: str | Path) -> None:
     """Write a figure to a file, whole or not at all, and make its folder where there is none.
 
@@ -81,14 +94,11 @@ def save(figure: Figure, path: str | Path) -> None:
     Raises:
         DigitsError: if there is no such format, or the file cannot be written.
     """
-    path = Path(path)
-    file_format = path.suffix.lower().lstrip(".")
-    if file_format not in figure.canvas.get_supported_filetypes():
-        raise DigitsError(f"{path}: the name of a figure must end in .png, .svg or .pdf.")
+    ending = file_format(path)
     picture = BytesIO()  # drawn first: a figure that cannot be drawn leaves no trace on the disk
     with drawing(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # of a file's name; a box stands for it
-        figure.savefig(picture, format=file_format)
+        figure.savefig(picture, format=ending)
     with atomic_write(path) as file:
         file.write(picture.getvalue())
 
