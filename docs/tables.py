@@ -171,7 +171,6 @@ COMPARED = ("standard-without-warps", "standard", "cnn-without-warps", "gentle-c
 OPINIONS = {
     "cnn-views": ("*cnn*, 8 views of each image", "--model cnn --views 8"),
     "best-cnn-views": ("*best-cnn*, 8 views", "--model best-cnn --views 8"),
-    "best-mlp-views": ("*best-mlp*, 8 views", "--model best-mlp.pkl --views 8"),
     "ensemble": (
         "*ensemble*: *best-cnn*, *cnn* and *robust*",
         "--model best-cnn --with cnn --with robust",
@@ -179,11 +178,6 @@ OPINIONS = {
     "ensemble-views": (
         "*ensemble*, 8 views",
         "--model best-cnn --with cnn --with robust --views 8",
-    ),
-    "best-cnns": ("*best-cnn*'s three seeds", "--model best-cnn --with best-cnn-1.pkl --with best-cnn-2.pkl"),
-    "best-cnns-views": (
-        "*best-cnn*'s three seeds, 8 views",
-        "--model best-cnn --with best-cnn-1.pkl --with best-cnn-2.pkl --views 8",
     ),
 }
 TABLES: dict[str, Callable[[], str]] = {
