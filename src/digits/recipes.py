@@ -364,13 +364,13 @@ RECIPES = {
         replace(
             BEST_CNN,
             name="deep-cnn",
-            about="best-cnn with three convolutions a block; to answer together with it",
+            about="three convolutions a block, where best-cnn has two; to answer together with it",
             convolutions=DEEP,
         ),
         replace(
             BEST_CNN,
             name="shifted-cnn",
-            about="deep-cnn on images that are only turned and shifted, but far; to answer together with best-cnn",
+            about="as deep-cnn, on images that are only turned and shifted, but far; to answer together with both",
             convolutions=DEEP,
             epochs=36,
             augmentation=TURNS_AND_SHIFTS,
