@@ -173,13 +173,21 @@ OPINIONS = {
     "best-cnn-views": ("*best-cnn*, 8 views", "--model best-cnn --views 8"),
     "shipped": ("*best-cnn*, *cnn* and *robust*", "--model best-cnn --with cnn --with robust"),
     "shipped-views": ("the same, 8 views", "--model best-cnn --with cnn --with robust --views 8"),
-    "ensemble": (
-        "*ensemble*: *best-cnn*, *deep-cnn* and *shifted-cnn*",
+    "three": (
+        "*best-cnn*, *deep-cnn* and *shifted-cnn*",
         "--model best-cnn --with deep-cnn-0.pkl --with shifted-cnn-0.pkl",
+    ),
+    "three-views": (
+        "the same, 8 views",
+        "--model best-cnn --with deep-cnn-0.pkl --with shifted-cnn-0.pkl --views 8",
+    ),
+    "ensemble": (
+        "*ensemble*: these and a second seed of *shifted-cnn*",
+        "--model best-cnn --with deep-cnn-0.pkl --with shifted-cnn-0.pkl --with shifted-cnn-1.pkl",
     ),
     "ensemble-views": (
         "*ensemble*, 8 views",
-        "--model best-cnn --with deep-cnn-0.pkl --with shifted-cnn-0.pkl --views 8",
+        "--model best-cnn --with deep-cnn-0.pkl --with shifted-cnn-0.pkl --with shifted-cnn-1.pkl --views 8",
     ),
 }
 TABLES: dict[str, Callable[[], str]] = {
